@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef MIGC_CODEC_H
+#define MIGC_CODEC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_compressdev.h>
+#include <rte_mbuf.h>
+
+#include "migc_error.h"
+#include "migc_log.h"
+#include "migc_page.h"
+#include "migc_wire.h"
+
+/**
+ * @file
+ * DEFLATE through compressdev, with guest memory as source and destination. Three parts: a plan
+ * (pure function of capabilities), a device set (main lcore: find, create, configure, start), and
+ * one engine a worker lcore (submit, poll). Raw is what remains when nothing shrinks or works.
+ */
+
+/* ---- plan ---- */
+
+enum migc_huffman {
+	MIGC_HUFFMAN_DYNAMIC,
+	MIGC_HUFFMAN_FIXED,
+	MIGC_HUFFMAN_DEFAULT, /**< the device chooses */
+};
+
+struct migc_codec_request {
+	bool compress; /**< else decompress */
+	int level; /**< 1..9; ignored for decompression */
+	enum migc_huffman huffman;
+	unsigned int block_pages; /**< most wanted, 1..MIGC_BLOCK_PAGES_MAX; 0: as many as 16 */
+};
+
+/** What a device tells of itself, as plain data so that tests can write it out. */
+struct migc_codec_caps {
+	const char *driver; /**< "compress_isal", "compress_qat", ... */
+	uint64_t comp_feature_flags; /**< RTE_COMP_FF_* of DEFLATE */
+	uint64_t dev_feature_flags; /**< RTE_COMPDEV_FF_* */
+	uint8_t window_min, window_max; /**< window_size range of DEFLATE */
+	bool deflate;
+	uint16_t max_queue_pairs; /**< 0: no limit stated */
+	unsigned int qat_generation; /**< 0: not QAT; 1..5: limits of that generation */
+};
+
+struct migc_codec_plan {
+	struct rte_comp_xform xform;
+	unsigned int block_pages; /**< most pages in one op */
+	bool source_chain; /**< source may be a chain: one segment a page; else bounce copy */
+	bool destination_chain; /**< destination may be a chain; else linear */
+	uint32_t segment_bytes; /**< of a destination chain when compressing */
+	uint16_t in_flight; /**< ops a queue pair takes */
+	uint16_t descriptors; /**< to configure */
+	uint16_t burst_max; /**< most ops given at a time */
+	bool scratch_segment; /**< append one to a decompression's destination chain */
+	bool shareable_xform;
+};
+
+/**
+ * Capabilities and a wish to a plan. Pure. All limits of devices live here (facts: 12 or 16 pages
+ * on QAT, 16 segments, window 15 of ISA-L, linear-only zlib: at most 15 pages ...).
+ * @return 0, -ENOTSUP with the reason.
+ */
+int migc_codec_plan(const struct migc_codec_caps *caps, const struct migc_codec_request *request,
+		    struct migc_codec_plan *plan, struct migc_error *err);
+/** Read a device's capabilities (looks for DEFLATE in all of them). */
+int migc_codec_caps_read(uint8_t dev_id, struct migc_codec_caps *out);
+
+/* ---- devices ---- */
+
+#define MIGC_CODEC_DEVICES_MAX 8
+
+struct migc_codec_devices;
+
+struct migc_codec_devices_config {
+	struct migc_codec_request request;
+	unsigned int workers;
+	const char
+		*compressdev; /**< device or driver name; NULL: first QAT, else compress_isal, else
+			       * compress_zlib. A software vdev is created when there is none. */
+	bool no_fallback; /**< only that device; its errors are errors */
+	uint32_t inject_error_per_billion; /**< testing: ops made to fail, as a device would */
+	uint64_t inject_seed;
+	const struct migc_log *log;
+};
+
+/**
+ * Find (or create), plan, configure and start the devices: the chosen one first, then those that
+ * blocks fall back to.
+ * @return 0; -ENODEV (named and not there: the message lists those there are), -ENOTSUP (why not).
+ */
+int migc_codec_devices_open(const struct migc_codec_devices_config *config,
+			    struct migc_codec_devices **out, struct migc_error *err);
+void migc_codec_devices_close(struct migc_codec_devices *devices);
+unsigned int migc_codec_devices_count(const struct migc_codec_devices *devices);
+const char *migc_codec_device_name(const struct migc_codec_devices *devices, unsigned int i);
+const char *migc_codec_device_driver(const struct migc_codec_devices *devices, unsigned int i);
+/** Most pages a block may have so that every device of the set takes it. */
+unsigned int migc_codec_block_pages(const struct migc_codec_devices *devices);
+/** Compress smaller blocks from now on (what the peer takes). Before the engines are made. */
+void migc_codec_limit_block_pages(struct migc_codec_devices *devices, unsigned int pages);
+uint64_t migc_codec_memory_bytes(const struct migc_codec_devices *devices);
+
+/* ---- engine: one a worker lcore ---- */
+
+/** What was asked for, in or out. Owned by the caller until the result. */
+struct migc_codec_job {
+	uint8_t *page[MIGC_BLOCK_PAGES_MAX]; /**< addresses, MIGC_PAGE_BYTES each */
+	uint16_t pages;
+	void *cookie;
+	/** Decompress: the compressed block. Compress: NULL in, the compressed block out. */
+	struct rte_mbuf *data;
+	uint32_t
+		data_bytes; /**< of data; 0 after compression: did not shrink or failed: send raw */
+	int status; /**< result: 0; compress: -ENOSPC (did not shrink), -EIO (no device could: only
+		     * with no_fallback is that an error of the migration); decompress: -EBADMSG */
+};
+
+struct migc_codec_stats {
+	uint64_t ops, pages, in_bytes, out_bytes;
+	uint64_t did_not_shrink; /**< sent raw because it would be larger */
+	uint64_t fallback_blocks; /**< done by another device than the first, or raw for want of one
+				   */
+	uint64_t errors; /**< ops that came back with an error status */
+	uint64_t short_consumed; /**< ops that said SUCCESS but had not read all (isal defect) */
+	uint64_t short_produced; /**< decompression made less than the pages hold */
+	uint64_t enqueue_full; /**< bursts the device did not take whole */
+	uint64_t bounce_bytes; /**< copied because the device takes no chains */
+	uint64_t injected;
+};
+
+struct migc_codec;
+
+/**
+ * @param decompress  what this engine does (an engine does one of the two)
+ * @param socket      NUMA node of its pools, SOCKET_ID_ANY
+ */
+int migc_codec_create(struct migc_codec_devices *devices, unsigned int worker, bool decompress,
+		      int socket, struct migc_codec **out, struct migc_error *err);
+void migc_codec_free(struct migc_codec *codec);
+/** @return jobs that may be submitted now (window, ops and buffers left). */
+unsigned int migc_codec_room(const struct migc_codec *codec);
+/** Jobs submitted and not yet polled. */
+unsigned int migc_codec_in_flight(const struct migc_codec *codec);
+/** Submit one job; room is required (-ENOBUFS). Decompression: data is consumed (freed). */
+int migc_codec_submit(struct migc_codec *codec, struct migc_codec_job *job);
+/**
+ * Enqueue what waits, dequeue what is done, retry on the next device what failed.
+ * @return number of finished jobs put into `done`, in any order. A compressed block is a chain of
+ *   mbufs of the engine's own pool, data_bytes in all, each segment's data_len set right; whoever
+ *   has it frees it with rte_pktmbuf_free().
+ */
+unsigned int migc_codec_poll(struct migc_codec *codec, struct migc_codec_job **done,
+			     unsigned int max);
+/** Compress: blocks of the engine's pool that are still free, in segments. */
+unsigned int migc_codec_free_segments(const struct migc_codec *codec);
+void migc_codec_stats(const struct migc_codec *codec, struct migc_codec_stats *out);
+/** Buffer for a compressed block to be received, linear, >= 65535 bytes; NULL when none is left. */
+struct rte_mbuf *migc_codec_buffer(struct migc_codec *codec);
+
+#endif

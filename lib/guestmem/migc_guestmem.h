@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef MIGC_GUESTMEM_H
+#define MIGC_GUESTMEM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "migc_error.h"
+#include "migc_page.h"
+#include "migc_wire.h"
+
+/**
+ * @file
+ * The guest's RAM as mappings of its own shared memory: files (shm, hugetlbfs, plain images),
+ * memfds of another process. A region is one RAMBlock. Pages here are always MIGC_PAGE_BYTES;
+ * region offsets are page numbers of 32 bits. Holes are never read and never filled.
+ */
+
+struct migc_guestmem;
+
+struct migc_region {
+	char name[MIGC_REGION_NAME_BYTES];
+	uint8_t *addr; /**< our mapping, page 0; aligned to backing_page_bytes */
+	uint64_t size_bytes;
+	uint64_t pages; /**< size_bytes / MIGC_PAGE_BYTES */
+	uint32_t backing_page_bytes; /**< 4096 or the hugetlb page size */
+	int fd;
+	uint64_t file_offset_bytes;
+	bool writable;
+	/* where QEMU has it; zero when there is none */
+	pid_t pid;
+	uint64_t qemu_addr; /**< host virtual address of page 0 in QEMU */
+};
+
+int migc_guestmem_create(struct migc_guestmem **out);
+/** Unmaps, unregisters and closes everything. */
+void migc_guestmem_free(struct migc_guestmem *gm);
+
+/**
+ * Add a plain file.
+ *
+ * @param offset  where the region begins, multiple of 4096 (of the huge page size on hugetlbfs)
+ * @param length  bytes; 0: to the file's end. A length that is no multiple of 4096 is refused.
+ * @param writable destination: created when absent and grown (sparse) to offset + length; never
+ *   truncated. length 0 with an absent file: the region is remembered by name and made by
+ *   migc_guestmem_set_size() once the source has said how large it is.
+ * @return 0; -errno with a message: no such file, shorter than offset + length, not a file, ...
+ */
+int migc_guestmem_add_file(struct migc_guestmem *gm, const char *name, const char *path,
+			   uint64_t offset, uint64_t length, bool writable, struct migc_error *err);
+/** Size a region that was added without one. -EEXIST when it has another size already. */
+int migc_guestmem_set_size(struct migc_guestmem *gm, unsigned int region, uint64_t length,
+			   struct migc_error *err);
+/**
+ * Add RAM of another process: the shared mapping at qemu_addr there, length bytes, found in
+ * /proc/PID/maps by its inode and opened through /proc/PID/fd/N (map_files as a second try).
+ * @return 0; -ENOENT (nothing mapped there), -EINVAL (private memory: "start QEMU with
+ *   share=on ..."), -EACCES, ...
+ */
+int migc_guestmem_add_process(struct migc_guestmem *gm, const char *name, pid_t pid,
+			      uint64_t qemu_addr, uint64_t length, bool writable,
+			      struct migc_error *err);
+
+unsigned int migc_guestmem_regions(const struct migc_guestmem *gm);
+const struct migc_region *migc_guestmem_region(const struct migc_guestmem *gm, unsigned int i);
+/** @return index of the region of that name, or -ENOENT. */
+int migc_guestmem_find(const struct migc_guestmem *gm, const char *name);
+uint64_t migc_guestmem_total_bytes(const struct migc_guestmem *gm);
+
+/** Set bits for pages that are data (SEEK_DATA/SEEK_HOLE); others are left. @return 0, -errno. */
+int migc_guestmem_data_map(const struct migc_guestmem *gm, unsigned int region, uint64_t *words);
+/** Give a range of pages back to the file (FALLOC_FL_PUNCH_HOLE). @return 0, -errno. */
+int migc_guestmem_punch(const struct migc_guestmem *gm, unsigned int region, uint64_t first,
+			uint64_t count);
+/**
+ * Hash a region: XXH3-128 over the XXH3-128 of each page (zero pages and holes count as the hash
+ * of 4096 zero bytes; holes are not read).
+ * @param idle called every few MiB, may be NULL
+ */
+int migc_guestmem_digest(const struct migc_guestmem *gm, unsigned int region,
+			 void (*idle)(void *ctx), void *ctx, uint8_t digest[MIGC_DIGEST_BYTES]);
+
+/**
+ * Before anything is touched: is there room for `data_pages` more pages behind these regions
+ * (free space of each file system, huge pages free and of the mount, MemAvailable for shm and
+ * memfd), and `own_bytes` for ourselves?
+ * @return 0; -ENOSPC, -ENOMEM with a message that has both numbers and names the file system.
+ */
+int migc_guestmem_check_budget(const struct migc_guestmem *gm, uint64_t data_pages,
+			       uint64_t own_bytes, struct migc_error *err);
+
+/* ---- DMA (built with DPDK: guestmem_dma.c) ---- */
+struct rte_device;
+/** rte_extmem_register() each region in huge steps. @return 0, -errno with a message. */
+int migc_guestmem_register(struct migc_guestmem *gm, struct migc_error *err);
+/** rte_dev_dma_map() each region for a device. @return 0, -ENOTSUP (the device does not map). */
+int migc_guestmem_dma_map(struct migc_guestmem *gm, struct rte_device *device,
+			  struct migc_error *err);
+/** Undo both. Called before migc_guestmem_free(). */
+void migc_guestmem_unregister(struct migc_guestmem *gm);
+
+#endif

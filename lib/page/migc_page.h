@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef MIGC_PAGE_H
+#define MIGC_PAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * @file
+ * Page classification and collecting. No DPDK, no I/O: works on memory and page numbers.
+ */
+
+#define MIGC_PAGE_BYTES 4096u
+#define MIGC_PAGE_SHIFT 12
+/** Largest number of pages in one block, whatever the codec (wire format limit). */
+#define MIGC_BLOCK_PAGES_MAX 32
+/** Pages one span covers: 1 MiB of guest memory. */
+#define MIGC_SPAN_PAGES 256u
+#define MIGC_SPAN_WORDS (MIGC_SPAN_PAGES / 64)
+/** Largest number of ranges in one zero block. */
+#define MIGC_ZERO_RANGES_MAX 256
+
+/** @return whether all of one page (MIGC_PAGE_BYTES, aligned to 64) is zero. */
+typedef bool (*migc_page_is_zero_fn)(const void *page);
+
+/** The oracle: plain C, any CPU. */
+bool migc_page_is_zero_scalar(const void *page);
+
+/** The fastest zero test this CPU runs (AVX-512F, AVX2, else scalar). */
+migc_page_is_zero_fn migc_page_zero_test(void);
+
+/**
+ * The zero test of that name ("scalar", "avx2", "avx512"), for tests and measurements.
+ * @return NULL when there is none of that name or this CPU cannot run it.
+ */
+migc_page_is_zero_fn migc_page_zero_test_by_name(const char *name);
+
+/** Some pages of one region: the unit of work handed to a worker. Copied by value. */
+struct migc_span {
+	uint16_t region;
+	uint64_t first_page; /**< multiple of MIGC_SPAN_PAGES */
+	uint64_t mask[MIGC_SPAN_WORDS]; /**< bit i: page first_page + i is to be sent */
+};
+
+/**
+ * Take the next span with any bit set from a page bitmap, and clear its bits there.
+ *
+ * @param words   bitmap of the region, `pages` bits
+ * @param cursor  in: where to go on (0 at first); out: past the span taken
+ * @param span    filled when 1 is returned (region is the caller's to set)
+ * @return 1 when a span was taken, 0 when no bit is set at or after the cursor.
+ */
+int migc_span_take(uint64_t *words, uint64_t pages, uint64_t *cursor, struct migc_span *span);
+
+/** Pages of one region, ascending, not necessarily adjacent: what becomes one block. */
+struct migc_page_list {
+	uint16_t region;
+	uint16_t count;
+	uint32_t page[MIGC_BLOCK_PAGES_MAX];
+};
+
+/** Ranges of zero pages of one region, ascending, disjoint. */
+struct migc_zero_list {
+	uint16_t region;
+	uint16_t count;
+	uint32_t pages; /**< sum of the ranges' lengths */
+	struct {
+		uint32_t first;
+		uint32_t count;
+	} range[MIGC_ZERO_RANGES_MAX];
+};
+
+/**
+ * Sorts the pages of spans into blocks and zero ranges. One per worker; no allocation.
+ * Fields are the collector's own.
+ */
+struct migc_collector {
+	migc_page_is_zero_fn is_zero;
+	unsigned int block_pages; /**< 1..MIGC_BLOCK_PAGES_MAX */
+	struct migc_span span;
+	const uint8_t *base; /**< address of page 0 of the span's region */
+	uint32_t next; /**< next bit of the span to look at; MIGC_SPAN_PAGES = span used up */
+	struct migc_page_list block;
+	struct migc_zero_list zero;
+	uint64_t zero_pages; /**< statistics: pages found zero */
+	uint64_t data_pages; /**< statistics: pages put into blocks */
+};
+
+enum migc_collect {
+	MIGC_COLLECT_MORE, /**< the span is used up: give the next, or flush */
+	MIGC_COLLECT_BLOCK, /**< collector.block is full: take it, then migc_collector_clear_block()
+			     */
+	MIGC_COLLECT_ZERO, /**< collector.zero is full: take it, then migc_collector_clear_zero() */
+};
+
+void migc_collector_init(struct migc_collector *c, migc_page_is_zero_fn is_zero,
+			 unsigned int block_pages);
+/** @return whether a new span may be given. */
+bool migc_collector_wants_span(const struct migc_collector *c);
+/** Give the next span; `base` is the address of its region's page 0 (64-byte aligned). */
+void migc_collector_give(struct migc_collector *c, const struct migc_span *span, const void *base);
+/**
+ * Look at pages until something is full or the span is used up. A span of another region than
+ * the open block's (or zero list's) makes that one be returned first, as if full.
+ */
+enum migc_collect migc_collector_run(struct migc_collector *c);
+/** What is open though not full: BLOCK, ZERO, or MORE when nothing is. For the end of a round. */
+enum migc_collect migc_collector_flush(const struct migc_collector *c);
+void migc_collector_clear_block(struct migc_collector *c);
+void migc_collector_clear_zero(struct migc_collector *c);
+
+#endif
