@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef MIGC_REPORT_H
+#define MIGC_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "migc_error.h"
+
+/**
+ * @file
+ * What a migration did, as a plain snapshot, and its forms: JSON (names and units of QEMU's
+ * query-migrate wherever it has one), a table for the end, a line for now. Prints nothing.
+ */
+
+#define MIGC_REPORT_ROUNDS_MAX 64u
+
+struct migc_report_round {
+	uint64_t pages;
+	uint64_t bytes; /**< guest bytes */
+	uint64_t ms;
+};
+
+struct migc_report {
+	bool source; /**< role */
+	char status[24]; /**< "setup", "active", "completed", "cancelled", "failed", "unconfirmed"
+			  */
+	char state[32]; /**< of the session, as in states.md */
+	uint64_t total_time_ms, downtime_ms, setup_time_ms, expected_downtime_ms;
+	bool has_expected_downtime;
+	struct {
+		uint64_t total_bytes; /**< guest RAM */
+		uint64_t transferred_bytes; /**< payload and headers on the wire */
+		uint64_t duplicate_pages; /**< zero pages */
+		uint64_t normal_pages;
+		uint64_t mbps_x100; /**< wire megabits per second, in hundredths */
+		uint64_t dirty_sync_count; /**< rounds */
+		uint64_t dirty_pages_rate; /**< pages per second */
+		uint64_t remaining_bytes;
+		uint32_t page_bytes;
+	} ram;
+	struct {
+		char codec[16]; /**< "deflate", "raw" */
+		char device[64], driver[64];
+		uint64_t pages; /**< compressed pages */
+		uint64_t in_bytes; /**< of normal pages */
+		uint64_t compressed_bytes; /**< payload of all blocks, raw ones included */
+		uint64_t raw_blocks, deflate_blocks, zero_blocks;
+		uint64_t fallback_blocks, errors;
+		uint64_t did_not_shrink, short_consumed, short_produced, enqueue_full, bounce_bytes;
+		uint64_t copied_pages; /**< snapshots for the tracker */
+	} compression;
+	struct {
+		uint64_t wire_bytes; /**< frames, headers included */
+		uint64_t packets_sent, packets_received;
+		uint64_t lost, retransmitted_bytes;
+		uint64_t rtt_us, cwnd_bytes;
+		char ethdev[64], driver[64];
+		uint32_t mtu, workers, queues;
+	} network;
+	struct {
+		uint64_t user_ms, system_ms;
+		uint64_t busy_cycles, idle_cycles; /**< of the workers */
+	} cpu;
+	struct {
+		uint64_t own_bytes_peak; /**< anonymous memory, guest RAM aside */
+		uint64_t mempool_bytes; /**< packet, op and block pools */
+	} memory;
+	struct {
+		char tracker[16];
+		uint64_t scans, scan_us_max, reported_pages, narrowed_pages, attach_us;
+	} dirty;
+	struct {
+		bool any;
+		uint64_t loss, reorder, duplicate, corrupt, codec_error;
+	} inject;
+	/** Packets and blocks that went nowhere, each by its own name. */
+	struct {
+		uint64_t rx_not_ours, rx_fragments, rx_malformed, rx_bad_checksum;
+		uint64_t rx_unknown_port, rx_forward_drops, rx_port_missed;
+		uint64_t rx_not_quic, rx_undecryptable;
+		uint64_t tx_no_mbuf, tx_port_full, tx_unresolved, tx_no_route;
+		uint64_t retries_sent, tokens_invalid, handshakes_failed, refused_busy;
+		uint64_t blocks_failed;
+	} drops;
+	bool verified; /**< all RAM was compared and is equal */
+	unsigned int round_count;
+	struct migc_report_round round[MIGC_REPORT_ROUNDS_MAX];
+	struct migc_error error; /**< code 0: none */
+};
+
+/** The JSON of CLI.md. @param out text, freed with free() @return 0, -ENOMEM. */
+int migc_report_json(const struct migc_report *report, char **out);
+/**
+ * Write the JSON to a file ("-": standard output).
+ * @return 0, -errno with a message (a full disk is one).
+ */
+int migc_report_write(const struct migc_report *report, const char *path, struct migc_error *err);
+/** The table for a person, several lines. @return its length as snprintf() would. */
+int migc_report_table(const struct migc_report *report, char *out, size_t capacity);
+/** One line of progress, no newline. @return its length as snprintf() would. */
+int migc_report_line(const struct migc_report *report, char *out, size_t capacity);
+
+#endif
