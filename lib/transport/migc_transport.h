@@ -117,6 +117,7 @@ struct migc_transport_stats {
 	uint64_t tokens_invalid; /**< server */
 	uint64_t handshakes_failed; /**< server: refused peers */
 	uint64_t refused_busy; /**< server: second clients turned away */
+	uint64_t replies_dropped; /**< server: contacts not answered, too many at once */
 };
 
 /**
