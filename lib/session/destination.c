@@ -1,3 +1,242 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-int migc_unwritten_session_destination(void);
-int migc_unwritten_session_destination(void) { return 0; }
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "destination_machine.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+#define ANSWER_TIMEOUT_MS 30000u
+/** How long COMMITTED may take to be acknowledged by the source's closing. */
+#define LINGER_MS 2000u
+
+static const char *const state_names[DESTINATION_STATES] = {
+	[DESTINATION_LISTEN] = "LISTEN", [DESTINATION_HELLO] = "HELLO",
+	[DESTINATION_CHECK] = "CHECK",   [DESTINATION_RECEIVE] = "RECEIVE",
+	[DESTINATION_APPLY] = "APPLY",   [DESTINATION_HASH] = "HASH",
+	[DESTINATION_LOAD] = "LOAD",     [DESTINATION_READY] = "READY",
+	[DESTINATION_RUN] = "RUN",       [DESTINATION_COMMITTED] = "COMMITTED",
+	[DESTINATION_END] = "END",
+};
+
+int migc_destination_create(const struct migc_destination_config *config,
+			    struct migc_destination **out)
+{
+	struct migc_destination *d = calloc(1, sizeof(*d));
+
+	*out = d;
+	if (d == NULL)
+		return -ENOMEM;
+	d->answer_timeout_ms = config->answer_timeout_ms ? config->answer_timeout_ms
+							 : ANSWER_TIMEOUT_MS;
+	return 0;
+}
+
+void migc_destination_free(struct migc_destination *d)
+{
+	free(d);
+}
+
+void destination_enter(struct migc_destination *d, enum destination_state state, uint32_t bound_ms)
+{
+	d->state = state;
+	d->deadline_ns = bound_ms ? d->now_ns + bound_ms * NS_PER_MS : 0;
+}
+
+static void finish(struct migc_destination *d, enum migc_outcome outcome)
+{
+	action_queue_add(&d->actions, MIGC_ACTION_CLEAN_UP);
+	action_queue_add(&d->actions, MIGC_ACTION_FINISH)->outcome = outcome;
+	destination_enter(d, DESTINATION_END, 0);
+}
+
+void destination_fail(struct migc_destination *d, enum migc_reason reason, int code,
+		      const char *text)
+{
+	/* COMMIT was taken: the VM is this side's now, whatever else goes wrong */
+	if (d->state == DESTINATION_COMMITTED) {
+		finish(d, MIGC_OUTCOME_DONE);
+		return;
+	}
+	if (d->state == DESTINATION_RUN)
+		return;
+	if (d->state == DESTINATION_READY)
+		migc_error_set(
+			&d->error, code,
+			"%s: the source decides what becomes of the VM; it was not started here",
+			text);
+	migc_error_set(&d->error, code, "%s", text);
+	if (d->connected)
+		action_queue_error(&d->actions, reason, text);
+	finish(d, MIGC_OUTCOME_FAILED);
+}
+
+static void checked(struct migc_destination *d, const struct migc_event *event)
+{
+	struct migc_msg *msg;
+
+	if (event->ack == NULL) {
+		destination_fail(d, event->reason ? event->reason : MIGC_REASON_FAILED,
+				 event->error ? event->error->code : -EINVAL,
+				 event->error ? event->error->text : "the guests differ");
+		return;
+	}
+	msg = action_queue_send(&d->actions, MIGC_MSG_HELLO_ACK);
+	msg->hello_ack = *event->ack;
+	destination_enter(d, DESTINATION_RECEIVE, 0);
+}
+
+static void applied(struct migc_destination *d)
+{
+	struct migc_msg *msg = action_queue_send(&d->actions, MIGC_MSG_ROUND_DONE);
+
+	msg->round.round = d->round;
+	d->final_done = d->final;
+	destination_enter(d, DESTINATION_RECEIVE, 0);
+}
+
+static void running(struct migc_destination *d)
+{
+	if (d->connected)
+		action_queue_send(&d->actions, MIGC_MSG_COMMITTED);
+	destination_enter(d, DESTINATION_COMMITTED, LINGER_MS);
+	if (d->connected)
+		return;
+	migc_error_set(&d->error, -ECONNRESET,
+		       "the VM runs here, but the source could not be told: it stays paused there");
+	finish(d, MIGC_OUTCOME_DONE);
+}
+
+static void run_failed(struct migc_destination *d, const struct migc_error *error)
+{
+	migc_error_set(&d->error, error->code, "%s", error->text);
+	if (d->connected)
+		action_queue_error(&d->actions, MIGC_REASON_NOT_RUN, error->text);
+	finish(d, MIGC_OUTCOME_FAILED);
+}
+
+/** What the controller reports of its own actions, each only where it was asked for. */
+static void own_event(struct migc_destination *d, const struct migc_event *event)
+{
+	switch (event->type) {
+	case MIGC_EV_CONNECTED:
+		if (d->state != DESTINATION_LISTEN)
+			return;
+		d->connected = true;
+		destination_enter(d, DESTINATION_HELLO, d->answer_timeout_ms);
+		break;
+	case MIGC_EV_CHECKED:
+		if (d->state == DESTINATION_CHECK)
+			checked(d, event);
+		break;
+	case MIGC_EV_BLOCK_FAILED:
+		if (d->state == DESTINATION_APPLY)
+			action_queue_send(&d->actions, MIGC_MSG_BLOCK_FAILED)->block_failed =
+				*event->failed;
+		break;
+	case MIGC_EV_APPLIED:
+		if (d->state == DESTINATION_APPLY)
+			applied(d);
+		break;
+	case MIGC_EV_HASHED:
+		if (d->state != DESTINATION_HASH)
+			return;
+		action_queue_send(&d->actions, MIGC_MSG_DIGESTS)->digests = *event->digests;
+		destination_enter(d, DESTINATION_RECEIVE, 0);
+		break;
+	case MIGC_EV_LOADED:
+		if (d->state != DESTINATION_LOAD)
+			return;
+		action_queue_send(&d->actions, MIGC_MSG_READY);
+		destination_enter(d, DESTINATION_READY, 0);
+		break;
+	case MIGC_EV_RUNNING:
+		if (d->state == DESTINATION_RUN)
+			running(d);
+		break;
+	case MIGC_EV_RUN_FAILED:
+		if (d->state == DESTINATION_RUN)
+			run_failed(d, event->error);
+		break;
+	default:
+		break;
+	}
+}
+
+static void peer_error(struct migc_destination *d, const struct migc_msg_error *error)
+{
+	char text[sizeof(error->text) + 32];
+
+	snprintf(text, sizeof(text), "the source: %s", error->text);
+	d->connected = false;
+	destination_fail(d, MIGC_REASON_FAILED, -ECONNABORTED, text);
+}
+
+static void tick(struct migc_destination *d)
+{
+	char text[96];
+
+	if (d->deadline_ns == 0 || d->now_ns < d->deadline_ns)
+		return;
+	snprintf(text, sizeof(text), "no answer in time in state %s", state_names[d->state]);
+	destination_fail(d, MIGC_REASON_FAILED, -ETIMEDOUT, text);
+}
+
+void migc_destination_event(struct migc_destination *d, const struct migc_event *event)
+{
+	const char *text = event->error && event->error->text[0] ? event->error->text : "failed";
+
+	d->now_ns = event->now_ns;
+	action_queue_begin(&d->actions);
+	if (d->state == DESTINATION_END)
+		return;
+	switch (event->type) {
+	case MIGC_EV_MSG:
+		if (event->msg->type == MIGC_MSG_ERROR)
+			peer_error(d, &event->msg->error);
+		else
+			destination_message(d, event->msg);
+		break;
+	case MIGC_EV_DISCONNECTED:
+		d->connected = false;
+		destination_fail(d, MIGC_REASON_FAILED, -ECONNRESET, text);
+		break;
+	case MIGC_EV_FAILED:
+		destination_fail(d, MIGC_REASON_FAILED,
+				 event->error && event->error->code ? event->error->code : -EIO,
+				 text);
+		break;
+	case MIGC_EV_CANCEL:
+	case MIGC_EV_TIMEOUT:
+		destination_fail(d, MIGC_REASON_CANCELLED, -ECANCELED,
+				 "cancelled at the destination");
+		break;
+	case MIGC_EV_TICK:
+		tick(d);
+		break;
+	default:
+		own_event(d, event);
+		break;
+	}
+}
+
+bool migc_destination_action(struct migc_destination *d, struct migc_action *out)
+{
+	return action_queue_take(&d->actions, out);
+}
+
+const char *migc_destination_state(const struct migc_destination *d)
+{
+	return state_names[d->state];
+}
+
+const struct migc_error *migc_destination_error(const struct migc_destination *d)
+{
+	return &d->error;
+}
+
+const struct migc_msg_hello *migc_destination_hello(const struct migc_destination *d)
+{
+	return &d->hello;
+}

@@ -102,6 +102,7 @@ struct migc_event {
 	const struct migc_error *error;
 	enum migc_reason reason; /**< CHECKED with an error: VERSION or MISMATCH or FAILED */
 	uint64_t blocks, pages, bytes;
+	uint64_t ns; /**< ROUND_SENT: how long the sending took, waits for settling not counted */
 	const struct migc_msg_digests *digests;
 	const struct migc_msg_hello_ack *ack;
 	const struct migc_msg_block_failed *failed;
@@ -146,6 +147,8 @@ void migc_source_on_failed(struct migc_source *s,
 			   void (*mark)(void *ctx, const struct migc_page_list *pages), void *ctx);
 uint32_t migc_source_expected_downtime_ms(const struct migc_source *s);
 bool migc_source_guest_stopped(const struct migc_source *s);
+/** Another downtime limit from now on; UINT32_MAX: stop the guest at the next decision. */
+void migc_source_set_downtime_limit(struct migc_source *s, uint32_t downtime_limit_ms);
 
 /* ---- destination ---- */
 

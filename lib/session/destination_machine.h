@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DESTINATION_MACHINE_H
+#define DESTINATION_MACHINE_H
+
+#include "action_queue.h"
+#include "migc_session.h"
+
+/** @file The destination's machine, shared by its two files. States as in doc/design/states.md. */
+
+enum destination_state {
+	DESTINATION_LISTEN,
+	DESTINATION_HELLO, /**< connected, waiting for HELLO */
+	DESTINATION_CHECK,
+	DESTINATION_RECEIVE,
+	DESTINATION_APPLY, /**< a round ended: waiting until its blocks are applied */
+	DESTINATION_HASH,
+	DESTINATION_LOAD,
+	DESTINATION_READY, /**< waiting for COMMIT */
+	DESTINATION_RUN, /**< COMMIT was taken */
+	DESTINATION_COMMITTED,
+	DESTINATION_END,
+	DESTINATION_STATES
+};
+
+struct migc_destination {
+	uint32_t answer_timeout_ms;
+	struct action_queue actions;
+	enum destination_state state;
+	struct migc_error error;
+	struct migc_msg_hello hello;
+	struct migc_msg current; /**< the message that an action points to */
+	uint64_t now_ns, deadline_ns; /**< deadline 0: none */
+	bool connected;
+	uint32_t round; /**< last one that ended */
+	bool final; /**< the one that is being applied */
+	bool final_done;
+	uint64_t device_bytes;
+};
+
+/** Enter a state, for at most `bound_ms` (0: no bound). */
+void destination_enter(struct migc_destination *d, enum destination_state state, uint32_t bound_ms);
+/** Something failed: what follows depends on the state. Keeps the first error. */
+void destination_fail(struct migc_destination *d, enum migc_reason reason, int code,
+		      const char *text);
+/** A control message came in (not ERROR). destination_messages.c */
+void destination_message(struct migc_destination *d, const struct migc_msg *msg);
+
+#endif
