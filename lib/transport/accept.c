@@ -142,8 +142,7 @@ static void start_connection(struct migc_transport *t, const ngtcp2_pkt_hd *init
 		send_refusal(t, initial, from, NGTCP2_INTERNAL_ERROR);
 		return;
 	}
-	/* A late copy of the first contact is this client's, not a second one's. */
-	migc_quic_remember_cid(t, &odcid);
+	t->contact = odcid;
 	rc = migc_quic_read(t, from, data, length, now_ns);
 	if (rc != 0)
 		migc_endpoint_fail(t, rc, now_ns);

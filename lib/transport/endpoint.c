@@ -209,6 +209,10 @@ static void read_datagram(struct migc_transport *t, const struct migc_addr *from
 		t->stats.datagrams_malformed++;
 		return;
 	}
+	/* A late copy of our client's first contact is neither a second client nor an attack. */
+	if (t->conn && same_address(from, &t->peer) && header.dcidlen == t->contact.datalen &&
+	    header.dcidlen && !memcmp(header.dcid, t->contact.data, header.dcidlen))
+		return;
 	if (!migc_quic_knows_cid(t, header.dcid, header.dcidlen)) {
 		if (t->config.server && t->state != MIGC_TRANSPORT_CLOSING)
 			migc_accept_datagram(t, &header, from, data, length, now_ns);

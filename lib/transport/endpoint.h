@@ -68,6 +68,7 @@ struct migc_transport {
 	 * end, so that its late datagrams are answered with its close and not taken for new. */
 	ngtcp2_cid cids[MIGC_CIDS_MAX];
 	unsigned int cids_count;
+	ngtcp2_cid contact; /**< server: the id of the client's first contact, before Retry */
 
 	/* CONNECTION_CLOSE, kept to be sent again to a peer that still talks. */
 	bool close_pending;

@@ -180,6 +180,7 @@ static void forget_last(struct migc_transport *t)
 	t->callback_error = 0;
 	t->unknown_user = false;
 	t->cids_count = 0;
+	t->contact.datalen = 0;
 	t->close_bytes = 0;
 	t->close_pending = false;
 }

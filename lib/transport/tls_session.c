@@ -158,8 +158,12 @@ int migc_tls_session_create(struct migc_transport *t)
 		t->tls = NULL;
 		return -ENOMEM;
 	}
-	if (server && t->config.credentials->kind == MIGC_CREDENTIALS_X509)
+	if (server && t->config.credentials->kind == MIGC_CREDENTIALS_X509) {
 		gnutls_certificate_server_set_request(t->tls, GNUTLS_CERT_REQUIRE);
+		/* No list of authorities: a client of another one would hold its certificate back,
+		 * and nobody could say what is wrong with it. */
+		gnutls_certificate_send_x509_rdn_sequence(t->tls, 1);
+	}
 	return 0;
 }
 
