@@ -63,6 +63,7 @@ struct migc_inet_stats {
 	uint64_t rx_fragments;
 	uint64_t rx_malformed; /**< short, bad lengths or header */
 	uint64_t rx_bad_checksum;
+	uint64_t rx_address_conflict; /**< ARP: somebody else says to have our address */
 	uint64_t tx_udp;
 	uint64_t tx_arp;
 	uint64_t tx_unresolved; /**< datagrams not made: next hop's MAC not known yet */
