@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What a test left behind: found by the token that is in its processes' environment and in the
+names it made, and by comparing the machine before and after."""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+TOKEN_VARIABLE = "MIGC_TEST_TOKEN"
+HUGEPAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
+NR_HUGEPAGES = HUGEPAGES + "nr_hugepages"
+OURS = re.compile(r"migc|migcomp|^rte|dpdk", re.I)
+
+
+def read_number(path):
+    try:
+        with open(path) as file:
+            return int(file.read())
+    except OSError:
+        return 0
+
+
+def write_number(path, number):
+    with open(path, "w") as file:
+        file.write(str(number))
+
+
+def processes(token):
+    """Processes that have the token in their environment, ourselves aside: {pid: command}."""
+    found = {}
+    needle = ("%s=%s" % (TOKEN_VARIABLE, token)).encode() + b"\0"
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit() or int(entry) == os.getpid():
+            continue
+        try:
+            with open("/proc/%s/environ" % entry, "rb") as file:
+                if needle not in file.read() + b"\0":
+                    continue
+            with open("/proc/%s/cmdline" % entry, "rb") as file:
+                found[int(entry)] = file.read().replace(b"\0", b" ").decode(errors="replace")[:120]
+        except OSError:
+            continue
+    # a zombie has no command line, and is its parent's business
+    return {pid: command for pid, command in found.items() if command}
+
+
+def namespaces():
+    out = subprocess.run(["ip", "netns", "list"], stdout=subprocess.PIPE, text=True, check=False)
+    return {line.split()[0] for line in out.stdout.splitlines() if line}
+
+
+def mounts():
+    with open("/proc/self/mounts") as file:
+        return {line.split()[1] for line in file}
+
+
+class Snapshot:
+    """The parts of the machine that tests and the program under test touch."""
+
+    def __init__(self):
+        self.namespaces = namespaces()
+        self.hugepages = read_number(NR_HUGEPAGES)
+        self.hugepages_used = self.hugepages - read_number(HUGEPAGES + "free_hugepages")
+        self.files = set()
+        for directory in ("/dev/shm", "/tmp", "/run", "/run/dpdk"):
+            try:
+                self.files |= {os.path.join(directory, n) for n in os.listdir(directory)
+                               if directory == "/dev/shm" or OURS.search(n)}
+            except OSError:
+                pass
+        # DPDK makes these two by itself and leaves them, empty
+        self.files -= {"/run/dpdk", "/run/dpdk/rte"}
+
+    def leaks(self, token, scratch):
+        """Lines about what is there now and was not then, of this token."""
+        now = Snapshot()
+        lines = ["process %d: %s" % item for item in processes(token).items()]
+        lines += ["namespace " + n for n in now.namespaces - self.namespaces if token in n]
+        lines += ["mount " + m for m in mounts() if token in m]
+        if now.hugepages != self.hugepages:
+            lines.append("%d huge pages instead of %d" % (now.hugepages, self.hugepages))
+        if now.hugepages_used > self.hugepages_used:
+            lines.append("%d huge pages still used" % (now.hugepages_used - self.hugepages_used))
+        lines += ["file " + f for f in sorted(now.files - self.files)
+                  if f != scratch and not f.startswith(scratch + "/")]
+        return lines
+
+    def clean_up(self, token, scratch):
+        """Whatever happened: the machine as it was."""
+        for _ in range(50):
+            left = processes(token)
+            if not left:
+                break
+            for pid in left:
+                try:
+                    os.kill(pid, signal.SIGKILL)
+                except ProcessLookupError:
+                    pass
+            time.sleep(0.1)
+        for name in namespaces() - self.namespaces:
+            if token in name:
+                subprocess.run(["ip", "netns", "del", name], check=False)
+        for path in sorted((m for m in mounts() if token in m), reverse=True):
+            subprocess.run(["umount", "-l", path], check=False)
+        if read_number(NR_HUGEPAGES) != self.hugepages:
+            write_number(NR_HUGEPAGES, self.hugepages)
+        for name in os.listdir("/dev/shm"):
+            if token in name:
+                os.unlink(os.path.join("/dev/shm", name))
+        shutil.rmtree(scratch, ignore_errors=True)

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs dpdk-migcomp: EAL words for memif and af_packet, output as it comes, exit status, report,
+memory of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+from .net import INTERFACE
+from .registry import Failure, check
+
+SOURCE_ADDRESS, DESTINATION_ADDRESS = "192.0.2.1", "192.0.2.2"
+
+
+def eal_words(workers):
+    """Works without huge pages and leaves no files. workers 0: one lcore does everything."""
+    cpus = "(%s)" % ",".join(str(c) for c in sorted(os.sched_getaffinity(0)))
+    lcores = ",".join("%d@%s" % (i, cpus) for i in range(workers + 1))
+    return ["--no-huge", "-m", "192", "--no-pci", "--iova-mode=va", "--no-telemetry",
+            "--no-shconf", "--log-level=3", "--lcores", lcores]
+
+
+def memif_words(path, server, mtu):
+    size = 2048 if mtu <= 1500 else 9216
+    return ["--vdev", "net_memif0,role=%s,id=0,socket=%s,socket-abstract=no,bsize=%d,rsize=10" % (
+        "server" if server else "client", path, size)]
+
+
+def af_packet_words(mtu, queues=1):
+    frame = 2048 if mtu <= 1500 else 16384
+    return ["--vdev", "net_af_packet0,iface=%s,framesz=%d,blocksz=65536,framecnt=1024,qpairs=%d" % (
+        INTERFACE, frame, queues)]
+
+
+class Result:
+    def __init__(self, status, stdout, stderr, report, own_bytes):
+        self.status, self.stdout, self.stderr = status, stdout, stderr
+        self.report, self.own_bytes = report, own_bytes
+
+
+class Endpoint:
+    """One process of dpdk-migcomp. `argv`: all words; `prefix`: e.g. a namespace's."""
+
+    def __init__(self, context, name, eal, words, prefix=()):
+        self.context, self.name = context, name
+        self.report_path = context.path(name + ".report")
+        if os.path.exists(self.report_path):
+            os.unlink(self.report_path)
+        self.argv = [*prefix, context.program, *eal, "--", *words,
+                     "--progress", "plain", "--report", self.report_path]
+        self.out, self.err = [], []
+        self.own_bytes = 0
+        self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL,
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        context.on_exit(self.kill)
+        self.threads = [threading.Thread(target=self._read, args=pair, daemon=True)
+                        for pair in ((self.process.stdout, self.out),
+                                     (self.process.stderr, self.err))]
+        for thread in self.threads:
+            thread.start()
+
+    @staticmethod
+    def _read(pipe, lines):
+        for raw in pipe:
+            lines.append(raw.decode(errors="replace").rstrip("\r\n"))
+
+    def wait_line(self, pattern, timeout=30, lines=None):
+        """Until a line of stderr (or of `lines`) matches; returns the match."""
+        lines = self.err if lines is None else lines
+        end = time.monotonic() + timeout
+        seen = 0
+        while True:
+            while seen < len(lines):
+                found = re.search(pattern, lines[seen])
+                if found:
+                    return found
+                seen += 1
+            if self.process.poll() is not None and seen == len(lines):
+                raise Failure("%s ended with status %d before it said %r\n%s" % (
+                    self.name, self.process.returncode, pattern, self.log()))
+            if time.monotonic() > end:
+                raise Failure("%s did not say %r within %d s\n%s" % (
+                    self.name, pattern, timeout, self.log()))
+            time.sleep(0.005)
+
+    def wait_listening(self, timeout=30):
+        return self.wait_line(r"^listening on \S+:\d+$", timeout, self.out)
+
+    def wait_state(self, *names, timeout=60):
+        return self.wait_line(r"^state (%s)\b" % "|".join(names), timeout).group(1)
+
+    def wait_round(self, number, timeout=60):
+        """Until the `number`th round goes on."""
+        end = time.monotonic() + timeout
+        while sum(bool(re.match(r"state ROUND\b", line)) for line in self.err) < number:
+            check(self.process.poll() is None, "%s ended before round %d\n%s", self.name, number,
+                  self.log())
+            check(time.monotonic() < end, "%s: no round %d within %d s\n%s", self.name, number,
+                  timeout, self.log())
+            time.sleep(0.005)
+
+    def sample_own_memory(self, guest_files):
+        """Resident memory that is not the guest's RAM, the largest so far."""
+        total, counted = 0, False
+        try:
+            with open("/proc/%d/smaps" % self.process.pid) as file:
+                for line in file:
+                    if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
+                        counted = not any(path in line for path in guest_files)
+                    elif line.startswith("Rss:") and counted:
+                        total += int(line.split()[1]) * 1024
+        except (OSError, IndexError):
+            return
+        self.own_bytes = max(self.own_bytes, total)
+
+    def log(self):
+        return "--- %s: %s\n%s\n" % (self.name, " ".join(self.argv),
+                                     "\n".join((self.out + self.err)[-40:]))
+
+    def signal(self, number):
+        os.kill(self.process.pid, number)
+
+    def finish(self, timeout=60):
+        try:
+            status = self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise Failure("%s did not end within %d s\n%s" % (self.name, timeout, self.log()))
+        for thread in self.threads:
+            thread.join(5)
+        report = None
+        if os.path.exists(self.report_path) and os.path.getsize(self.report_path) > 0:
+            with open(self.report_path) as file:
+                try:
+                    report = json.load(file)
+                except ValueError as error:
+                    raise Failure("%s: the report is no JSON: %s" % (self.name, error))
+        return Result(status, "\n".join(self.out), "\n".join(self.err), report, self.own_bytes)
+
+    def expect(self, status, timeout=60):
+        result = self.finish(timeout)
+        check(result.status == status, "%s: exit status %s instead of %d\n%s", self.name,
+              result.status, status, self.log())
+        return result
+
+    def kill(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        for pipe in (self.process.stdout, self.process.stderr):
+            for thread in self.threads:
+                thread.join(2)
+            pipe.close()

@@ -1,0 +1,146 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Runs the system tests, one after the other, each in a process of its own with a time limit, and
+looks after each for what it left behind. Needs root.
+usage: run.py [--build DIR] [--full] [--filter REGEX] [--list]"""
+
+import argparse
+import importlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+
+from harness.context import Context  # noqa: E402
+from harness.leaks import TOKEN_VARIABLE, Snapshot  # noqa: E402
+from harness.registry import REGISTERED, Failure, Skip  # noqa: E402
+
+PASSED, FAILED, SKIPPED = 0, 1, 77
+
+
+def run_inside(test, context, log_path):
+    """The test's own process: returns its exit status, writes the reason."""
+    status, reason = PASSED, ""
+    try:
+        test.run(context)
+    except Skip as skip:
+        status, reason = SKIPPED, str(skip)
+    except Failure as failure:
+        status, reason = FAILED, "%s\n%s" % (failure, context.logs())
+    except BaseException:  # pylint: disable=broad-except
+        status, reason = FAILED, traceback.format_exc() + context.logs()
+    try:
+        context.stack.close()
+    except Exception:  # pylint: disable=broad-except
+        status, reason = FAILED, reason + "clean-up: " + traceback.format_exc()
+    with open(log_path, "w", encoding="utf-8", errors="replace") as log:
+        log.write(reason)
+    return status
+
+
+def fork_and_wait(test, context, log_path):
+    """(status, reason)"""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        status = FAILED
+        try:
+            os.setsid()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            status = run_inside(test, context, log_path)
+        finally:
+            os._exit(status)
+    end = time.monotonic() + test.timeout
+    while True:
+        pid, status = os.waitpid(child, os.WNOHANG)
+        if pid == child:
+            break
+        if time.monotonic() > end:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            return FAILED, "not done within %d s" % test.timeout
+        time.sleep(0.02)
+    reason = ""
+    if os.path.exists(log_path):
+        with open(log_path, encoding="utf-8", errors="replace") as log:
+            reason = log.read()
+    if not os.WIFEXITED(status):
+        return FAILED, "the test was killed by signal %d" % os.WTERMSIG(status)
+    return os.WEXITSTATUS(status), reason
+
+
+def run_one(test, number, program, guest):
+    token = "migc%dn%d" % (os.getpid(), number)
+    scratch = tempfile.mkdtemp(prefix=token + "-")
+    log_path = scratch + "-log"
+    before = Snapshot()
+    os.environ[TOKEN_VARIABLE] = token
+    try:
+        status, reason = fork_and_wait(test, Context(token, scratch, program, guest), log_path)
+        if os.path.exists(log_path):
+            os.unlink(log_path)
+        if status == PASSED:
+            leaks = before.leaks(token, scratch)
+            if leaks:
+                status, reason = FAILED, "left behind:\n  " + "\n  ".join(leaks)
+    finally:
+        before.clean_up(token, scratch)
+        del os.environ[TOKEN_VARIABLE]
+    return status, reason
+
+
+def load():
+    for name in sorted(os.listdir(HERE)):
+        if name.startswith("test_") and name.endswith(".py"):
+            importlib.import_module(name[:-3])
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="system tests of dpdk-migcomp")
+    parser.add_argument("--build", default=os.path.join(HERE, "..", "..", "build"))
+    parser.add_argument("--full", action="store_true", help="also the long ones")
+    parser.add_argument("--filter", default="", help="only names that match this expression")
+    parser.add_argument("--list", action="store_true")
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    load()
+    tests = [t for t in REGISTERED if re.search(options.filter, t.name)
+             and (options.full or not t.full)]
+    if options.list:
+        for test in tests:
+            print(test.name)
+        return 0
+    program = os.path.abspath(os.path.join(options.build, "app", "migcomp", "dpdk-migcomp"))
+    if os.geteuid() != 0 or not os.access(program, os.X_OK):
+        print("run.py: needs root and %s" % program, file=sys.stderr)
+        print("0 passed, 1 failed")
+        return 1
+    guest = subprocess.run([os.path.join(HERE, "..", "guest", "build-initramfs")], check=True,
+                           stdout=subprocess.PIPE, text=True).stdout.strip()
+    counts = {PASSED: 0, FAILED: 0, SKIPPED: 0}
+    for number, test in enumerate(tests):
+        start = time.monotonic()
+        status, reason = run_one(test, number, program, guest)
+        status = status if status in counts else FAILED
+        counts[status] += 1
+        word = {PASSED: "PASS", FAILED: "FAIL", SKIPPED: "SKIP"}[status]
+        print("%s %s (%.1f s)%s" % (word, test.name, time.monotonic() - start,
+                                    ": " + reason if reason else ""), flush=True)
+    print("%d passed, %d failed%s" % (counts[PASSED], counts[FAILED], ", %d skipped" %
+                                      counts[SKIPPED] if counts[SKIPPED] else ""))
+    return 1 if counts[FAILED] or not counts[PASSED] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
