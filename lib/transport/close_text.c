@@ -157,6 +157,10 @@ void migc_close_explain(struct migc_transport *t, int liberr)
 	case NGTCP2_ERR_STREAM_STATE:
 		migc_error_set(&t->error, -EPROTO, "the peer used a stream it must not use");
 		break;
+	case NGTCP2_ERR_STREAM_SHUT_WR:
+		/* Its STOP_SENDING made ngtcp2 end the stream. */
+		migc_error_set(&t->error, -EPROTO, "the peer does not read a stream any more");
+		break;
 	default:
 		migc_error_set(&t->error, -EPROTO, "the peer broke the QUIC protocol (%s)",
 			       ngtcp2_strerror(liberr));

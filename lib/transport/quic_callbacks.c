@@ -131,16 +131,6 @@ static int stream_reset(ngtcp2_conn *conn, int64_t stream_id, uint64_t final_siz
 	return refuse(user_data, -EPROTO, "the peer reset a stream");
 }
 
-static int stream_stop_sending(ngtcp2_conn *conn, int64_t stream_id, uint64_t code, void *user_data,
-			       void *stream_user_data)
-{
-	(void)conn;
-	(void)stream_id;
-	(void)code;
-	(void)stream_user_data;
-	return refuse(user_data, -EPROTO, "the peer does not read a stream any more");
-}
-
 static int acked_stream_data_offset(ngtcp2_conn *conn, int64_t stream_id, uint64_t offset,
 				    uint64_t length, void *user_data, void *stream_user_data)
 {
@@ -181,8 +171,8 @@ static int extend_max_stream_data(ngtcp2_conn *conn, int64_t stream_id, uint64_t
 	.decrypt = migc_packet_watch_open, .hp_mask = ngtcp2_crypto_hp_mask_cb,                  \
 	.recv_stream_data = recv_stream_data,                                                    \
 	.acked_stream_data_offset = acked_stream_data_offset, .stream_open = stream_open,        \
-	.stream_reset = stream_reset, .stream_stop_sending = stream_stop_sending,                \
-	.rand = random_bytes, .get_new_connection_id = get_new_connection_id,                    \
+	.stream_reset = stream_reset, .rand = random_bytes,                                      \
+	.get_new_connection_id = get_new_connection_id,                                          \
 	.remove_connection_id = remove_connection_id, .update_key = ngtcp2_crypto_update_key_cb, \
 	.extend_max_stream_data = extend_max_stream_data,                                        \
 	.delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,                       \
