@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_dev.h>
+#include <rte_devargs.h>
+#include <rte_mbuf.h>
+
+#include "port_limits.h"
+
+#define ETHER_BYTES 14u
+#define MTU_MIN 1280u
+#define MTU_DEFAULT 1500u
+/** QUIC datagrams of a whole jumbo frame, and one byte more is no Ethernet. */
+#define MTU_MAX 65000u
+/** net_memif: bsize when its devargs do not say (its documentation). */
+#define MEMIF_BSIZE_DEFAULT 2048u
+/** net_af_packet: framesz when its devargs do not say, and what of it is the kernel's header. */
+#define AF_PACKET_FRAMESZ_DEFAULT 2048u
+#define AF_PACKET_OVERHEAD_BYTES 52u
+/** The smallest buffer worth having: an MTU of 1500 with room for VLAN tags. */
+#define ROOM_MIN_BYTES 1664u
+
+/** The number behind `key=` in a device's arguments. */
+static unsigned long devarg(const struct rte_eth_dev_info *dev, const char *key,
+			    unsigned long otherwise)
+{
+	const struct rte_devargs *devargs = dev->device ? rte_dev_devargs(dev->device) : NULL;
+	const char *at = devargs ? devargs->args : NULL;
+	size_t length = strlen(key);
+
+	while (at && *at) {
+		if (strncmp(at, key, length) == 0 && at[length] == '=')
+			return strtoul(at + length + 1, NULL, 0);
+		at = strchr(at, ',');
+		if (at)
+			at++;
+	}
+	return otherwise;
+}
+
+/** memif reports 1518 and refuses more, yet carries frames as large as its buffers. */
+static int memif_limits(const struct rte_eth_dev_info *dev, uint16_t wanted,
+			struct port_limits *out, struct migc_error *err)
+{
+	unsigned long bsize = devarg(dev, "bsize", MEMIF_BSIZE_DEFAULT);
+	uint16_t mtu = wanted ? wanted : MTU_DEFAULT;
+
+	if (mtu + ETHER_BYTES > bsize)
+		return migc_error_set(err, -EINVAL,
+				      "--mtu %u does not fit this memif's buffers: give both ends "
+				      "bsize=%u or more in --vdev net_memif",
+				      mtu, mtu + ETHER_BYTES + 50);
+	out->mtu = mtu;
+	out->device_mtu = MTU_DEFAULT;
+	out->buffer_bytes = mtu + ETHER_BYTES;
+	out->queues = 0;
+	return 0;
+}
+
+/** af_packet copies whole ring frames: the buffer must hold what the ring's frame can hold. */
+static int af_packet_limits(uint16_t port_id, const struct rte_eth_dev_info *dev, uint16_t wanted,
+			    struct port_limits *out, struct migc_error *err)
+{
+	unsigned long framesz = devarg(dev, "framesz", AF_PACKET_FRAMESZ_DEFAULT);
+	uint16_t interface_mtu = MTU_DEFAULT;
+	uint16_t mtu;
+
+	rte_eth_dev_get_mtu(port_id, &interface_mtu);
+	mtu = wanted ? wanted : interface_mtu;
+	if (mtu + ETHER_BYTES + AF_PACKET_OVERHEAD_BYTES > framesz)
+		return migc_error_set(
+			err, -EINVAL,
+			"an MTU of %u does not fit this af_packet's ring frames of %lu bytes: "
+			"give framesz=%u,blocksz=65536 in --vdev net_af_packet, or a smaller "
+			"--mtu",
+			mtu, framesz, mtu > 8000 ? 16384u : 8192u);
+	out->mtu = mtu;
+	out->device_mtu = mtu;
+	out->buffer_bytes = (uint32_t)framesz;
+	out->queues = (uint16_t)devarg(dev, "qpairs", 1);
+	return 0;
+}
+
+static int nic_limits(uint16_t port_id, const struct rte_eth_dev_info *dev, uint16_t wanted,
+		      struct port_limits *out, struct migc_error *err)
+{
+	uint16_t mtu = wanted ? wanted : MTU_DEFAULT;
+
+	if (!wanted)
+		rte_eth_dev_get_mtu(port_id, &mtu);
+	if (dev->max_mtu && mtu > dev->max_mtu)
+		return migc_error_set(err, -EINVAL,
+				      "--mtu %u is more than the port carries: at most %u", mtu,
+				      dev->max_mtu);
+	out->mtu = mtu;
+	out->device_mtu = mtu;
+	out->buffer_bytes = mtu + ETHER_BYTES + 12; /* CRC and two VLAN tags */
+	out->queues = 0;
+	return 0;
+}
+
+int port_limits_find(uint16_t port_id, const struct rte_eth_dev_info *dev, uint16_t wanted_mtu,
+		     struct port_limits *out, struct migc_error *err)
+{
+	int rc;
+
+	if (wanted_mtu && (wanted_mtu < MTU_MIN || wanted_mtu > MTU_MAX))
+		return migc_error_set(err, -EINVAL, "--mtu %u: %u to %u", wanted_mtu, MTU_MIN,
+				      MTU_MAX);
+	if (strcmp(dev->driver_name, "net_memif") == 0)
+		rc = memif_limits(dev, wanted_mtu, out, err);
+	else if (strcmp(dev->driver_name, "net_af_packet") == 0)
+		rc = af_packet_limits(port_id, dev, wanted_mtu, out, err);
+	else
+		rc = nic_limits(port_id, dev, wanted_mtu, out, err);
+	if (rc != 0)
+		return rc;
+	if (out->mtu < MTU_MIN)
+		return migc_error_set(err, -EINVAL, "the port's MTU is %u: at least %u is needed",
+				      out->mtu, MTU_MIN);
+	if (out->buffer_bytes < ROOM_MIN_BYTES)
+		out->buffer_bytes = ROOM_MIN_BYTES;
+	out->buffer_bytes += RTE_PKTMBUF_HEADROOM;
+	return 0;
+}
