@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "guestmem_private.h"
+#include "migc_bitmap.h"
+
+/** Read from hugetlbfs at a time. */
+#define READ_BYTES (UINT64_C(1) << 21)
+
+/** Files that know their holes: SEEK_DATA and SEEK_HOLE. */
+static int seek_data_map(const struct migc_region *region, uint64_t *words)
+{
+	off_t end = (off_t)(region->file_offset_bytes + region->size_bytes);
+	off_t at = (off_t)region->file_offset_bytes;
+
+	while (at < end) {
+		off_t data = lseek(region->fd, at, SEEK_DATA);
+		off_t hole;
+		uint64_t first, last;
+
+		/* nothing but a hole from here on */
+		if (data < 0 && errno == ENXIO)
+			return 0;
+		if (data < 0)
+			return -errno;
+		if (data >= end)
+			return 0;
+		hole = lseek(region->fd, data, SEEK_HOLE);
+		if (hole < 0)
+			return -errno;
+		if (hole > end)
+			hole = end;
+		first = (uint64_t)(data - (off_t)region->file_offset_bytes) / MIGC_PAGE_BYTES;
+		last = ((uint64_t)(hole - (off_t)region->file_offset_bytes) + MIGC_PAGE_BYTES - 1) /
+		       MIGC_PAGE_BYTES;
+		migc_bitmap_set_range(words, first, last - first);
+		at = hole;
+	}
+	return 0;
+}
+
+/** Mark the pages of a buffer that hold something. */
+static void mark_non_zero(uint64_t *words, uint64_t first, const uint8_t *buffer, size_t length)
+{
+	migc_page_is_zero_fn is_zero = migc_page_zero_test();
+
+	for (size_t at = 0; at + MIGC_PAGE_BYTES <= length; at += MIGC_PAGE_BYTES) {
+		if (!is_zero(buffer + at))
+			migc_bitmap_set(words, first + at / MIGC_PAGE_BYTES);
+	}
+}
+
+/**
+ * hugetlbfs says of every file that all of it is data, and mincore() tells only what we touched
+ * ourselves. But read() of a hole there gives zeros without filling it, which a touch of the
+ * mapping would do; so pages that read as zero count as holes.
+ */
+static int read_map(const struct migc_region *region, uint64_t *words)
+{
+	uint8_t *buffer = aligned_alloc(MIGC_PAGE_BYTES, READ_BYTES);
+	struct stat st;
+	int rc = buffer ? 0 : -ENOMEM;
+
+	if (rc == 0 && fstat(region->fd, &st) != 0)
+		rc = -errno;
+	/* a file without a single page needs no reading */
+	for (uint64_t at = 0; rc == 0 && st.st_blocks && at < region->size_bytes;
+	     at += READ_BYTES) {
+		uint64_t left = region->size_bytes - at;
+		ssize_t n = pread(region->fd, buffer, left < READ_BYTES ? left : READ_BYTES,
+				  (off_t)(region->file_offset_bytes + at));
+
+		if (n < 0)
+			rc = -errno;
+		else
+			mark_non_zero(words, at / MIGC_PAGE_BYTES, buffer, (size_t)n);
+	}
+	free(buffer);
+	return rc;
+}
+
+int migc_guestmem_data_map(const struct migc_guestmem *gm, unsigned int index, uint64_t *words)
+{
+	const struct migc_region *region = &gm->region[index];
+
+	if (region->backing_page_bytes != MIGC_PAGE_BYTES)
+		return read_map(region, words);
+	return seek_data_map(region, words);
+}
+
+int migc_guestmem_punch(const struct migc_guestmem *gm, unsigned int index, uint64_t first,
+			uint64_t count)
+{
+	const struct migc_region *region = &gm->region[index];
+	off_t at = (off_t)(region->file_offset_bytes + first * MIGC_PAGE_BYTES);
+
+	if (fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at,
+		      (off_t)(count * MIGC_PAGE_BYTES)) != 0)
+		return -errno;
+	return 0;
+}
