@@ -26,6 +26,12 @@ class Context:
     def path(self, name):
         return os.path.join(self.scratch, name)
 
+    def shm(self, name):
+        """A path in memory, for images."""
+        path = "/dev/shm/%s-%s" % (self.token, name)
+        self.on_exit(lambda: os.path.exists(path) and os.unlink(path))
+        return path
+
     def on_exit(self, function):
         self.stack.callback(function)
 
@@ -74,6 +80,22 @@ class Context:
         vm = Vm(self, name, shape, self.guest, destination)
         self.vms.append(vm)
         return vm
+
+    # ---- helpers
+
+    def helper(self, script, prefix):
+        """Start a program of ours, until it says that it is ready."""
+        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", script)
+        process = subprocess.Popen([*prefix, "/usr/bin/python3", path], stdout=subprocess.PIPE)
+        self.on_exit(lambda: self.stop_helper(process))
+        process.stdout.readline()
+        return process
+
+    @staticmethod
+    def stop_helper(process):
+        process.kill()
+        process.wait()
+        process.stdout.close()
 
     # ---- migrations
 

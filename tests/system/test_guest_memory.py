@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Guests with each kind of shared memory move live, with each tracker, while their disk is read."""
+
+from harness.context import Shape
+from harness.registry import check, system_test
+
+
+@system_test(cases=[dict(memory=memory, machine=machine)
+                    for memory in ("shm", "memfd", "hugetlbfs") for machine in ("pc", "q35")])
+def moves_live(context, memory, machine):
+    shape = Shape(memory=memory, machine=machine, rate=20)
+    sent, _, source, _ = context.migrate(shape, ["--verify"], workers=1)
+    check(sent.report["downtime"] < 1000, "downtime of %s ms", sent.report["downtime"])
+    check(sent.report["ram"]["total"] == shape.mib << 20, "total is %s",
+          sent.report["ram"]["total"])
+    check(source.status() == "postmigrate", "the source is %s", source.status())
+
+
+@system_test()
+def moves_two_numa_backends_and_a_plugged_dimm(context):
+    shape = Shape(numa=True, dimm=True, fill=140)
+    source = context.source(shape)
+    source.wait_booted()
+    source.plug_dimm()
+    # more than the first two backends can hold
+    source.ask("grow 110", r"GROWN pages=64000")
+    destination = context.destination(shape)
+    destination.plug_dimm()
+    pair = context.start_migration(source, destination, ["--verify"])
+    sent, _ = context.finish_migration(*pair, source, destination)
+    check(sent.report["ram"]["total"] == (shape.mib + 128) << 20, "the DIMM is not in %s",
+          sent.report["ram"])
+
+
+@system_test(cases=[dict(dirty="pagemap", memory="shm"), dict(dirty="hash", memory="shm"),
+                    dict(dirty="none", memory="shm"),
+                    dict(dirty="hash", memory="hugetlbfs", full=True),
+                    dict(dirty="none", memory="hugetlbfs", full=True)])
+def tracker_misses_nothing(context, dirty, memory):
+    shape = Shape(memory=memory, rate=40, working_set=48)
+    sent, *_ = context.migrate(shape, ["--verify", "--dirty", dirty])
+    rounds = sent.report["ram"]["dirty-sync-count"]
+    check(rounds == 1 if dirty == "none" else rounds >= 2, "%s rounds", rounds)
+
+
+@system_test(timeout=120, cases=[dict(memory="shm"), dict(memory="memfd", full=True),
+                                 dict(memory="hugetlbfs", full=True)])
+def disk_reads_across_the_switchover_land(context, memory):
+    shape = Shape(memory=memory, disk=context.disk(), disk_rate=40, rate=5, mib=320)
+    *_, destination = context.migrate(shape, ["--verify"], workers=1)
+    # buffers that were read before the switchover are looked at again when they are used again
+    destination.wait_beats(20)
+    destination.verify()
+
+
+@system_test(full=True, timeout=600)
+def disk_reads_land_twenty_times(context):
+    shape = Shape(disk=context.disk(), disk_rate=80, rate=5, mib=320)
+    source = context.source(shape)
+    source.wait_booted()
+    for _ in range(20):
+        destination = context.destination(shape)
+        pair = context.start_migration(source, destination)
+        context.finish_migration(*pair, source, destination)
+        source.kill()
+        source = destination
