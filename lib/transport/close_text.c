@@ -110,6 +110,17 @@ static void explain_peer_close(struct migc_transport *t)
 	}
 }
 
+/* The shorter one of both ends counts (RFC 9000 section 10.1). */
+static uint32_t idle_timeout_s(const struct migc_transport *t)
+{
+	const ngtcp2_transport_params *remote = ngtcp2_conn_get_remote_transport_params(t->conn);
+	uint64_t timeout_ns = t->config.idle_timeout_ms * NGTCP2_MILLISECONDS;
+
+	if (remote && remote->max_idle_timeout && remote->max_idle_timeout < timeout_ns)
+		timeout_ns = remote->max_idle_timeout;
+	return (uint32_t)(timeout_ns / NGTCP2_SECONDS);
+}
+
 static void explain_silence(struct migc_transport *t, bool handshake)
 {
 	char peer[32];
@@ -118,7 +129,7 @@ static void explain_silence(struct migc_transport *t, bool handshake)
 	if (!handshake)
 		migc_error_set(&t->error, -ETIMEDOUT,
 			       "no answer from %s for %u s: the peer or the network is gone", peer,
-			       t->config.idle_timeout_ms / 1000);
+			       idle_timeout_s(t));
 	else if (t->config.server)
 		migc_error_set(&t->error, -ETIMEDOUT, "%s began to connect and fell silent", peer);
 	else

@@ -544,6 +544,51 @@ static void small_slices_of_many_streams_share_packets(void **state)
 	assert_int_equal(f->pair.net->sent, 1);
 }
 
+struct bursts {
+	const struct sim_network *net;
+	uint64_t at_ns;
+	uint64_t bytes, longest_bytes;
+};
+
+static bool measure_burst(void *ctx, const struct migc_addr *from, const struct migc_addr *to,
+			  const uint8_t *data, size_t length)
+{
+	struct bursts *bursts = ctx;
+
+	(void)to;
+	(void)data;
+	if (from->port != 4000)
+		return true;
+	if (bursts->net->now_ns != bursts->at_ns)
+		bursts->bytes = 0;
+	bursts->at_ns = bursts->net->now_ns;
+	bursts->bytes += length;
+	if (bursts->bytes > bursts->longest_bytes)
+		bursts->longest_bytes = bursts->bytes;
+	return true;
+}
+
+static void a_window_is_spread_over_a_long_round_trip(void **state)
+{
+	const struct sim_link far = {.delay_ns = 50 * MS};
+	struct fixture *f = *state;
+	struct bursts bursts = {0};
+	uint64_t window_bytes;
+	unsigned int i;
+
+	transport_pair_start(&f->pair, &far);
+	assert_true(transport_pair_connect(&f->pair));
+	for (i = 0; i < MIGC_TRANSPORT_BLOCK_STREAMS; i++)
+		assert_int_equal(transport_pair_send(f->pair.client.transport, i, 1 << 20), 0);
+	bursts.net = f->pair.net;
+	f->pair.net->tap = measure_burst;
+	f->pair.net->tap_ctx = &bursts;
+	transport_pair_run(&f->pair, 600 * MS);
+	window_bytes = transport_pair_stats(f->pair.client.transport).cwnd_bytes;
+	assert_true(window_bytes > 300000);
+	assert_true(bursts.longest_bytes < window_bytes / 8);
+}
+
 static void a_configuration_that_cannot_work_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -589,6 +634,7 @@ int main(void)
 		TEST(a_full_queue_takes_no_more_until_acknowledged),
 		TEST(what_was_not_acknowledged_is_given_back),
 		TEST(small_slices_of_many_streams_share_packets),
+		TEST(a_window_is_spread_over_a_long_round_trip),
 		TEST(a_configuration_that_cannot_work_is_refused),
 	};
 

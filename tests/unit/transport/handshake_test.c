@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <gnutls/gnutls.h>
 
+#include "credentials.h"
 #include "test_pki.h"
 #include "transport_pair.h"
 
@@ -193,6 +194,28 @@ static void x509_hostname_must_match(void **state)
 		       "our certificate is not for this host");
 }
 
+static void make_x509_pair_at(struct fixture *f, const char *server_address)
+{
+	const struct test_certificate at = {
+		.authority = &f->ours, .common_name = "the receiver", .dns_name = server_address};
+
+	make_good_x509(f, false);
+	make_x509(f, true, &at);
+}
+
+static void x509_address_may_stand_for_the_hostname(void **state)
+{
+	make_x509_pair_at(*state, "10.0.0.2");
+	assert_works(*state, "10.0.0.2", "the receiver", "the sender");
+}
+
+static void x509_address_must_match(void **state)
+{
+	make_x509_pair_at(*state, "10.0.0.3");
+	assert_refused(*state, "10.0.0.2", "the peer's certificate is not for 10.0.0.2",
+		       "our certificate is not for this host");
+}
+
 static void x509_expired_client_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -262,8 +285,7 @@ static void x509_client_without_certificate_is_refused(void **state)
 	assert_refused(f, NULL, "it wants a certificate", "the peer presented no certificate");
 }
 
-/* A certificate made for clients cannot stand in for the receiver, here once it is not ours. */
-static void x509_key_purpose_is_checked(void **state)
+static void x509_key_purposes_of_the_roles_are_good(void **state)
 {
 	struct fixture *f = *state;
 	const struct test_certificate for_servers = {.authority = &f->ours,
@@ -276,6 +298,33 @@ static void x509_key_purpose_is_checked(void **state)
 	make_x509(f, false, &for_clients);
 	make_x509(f, true, &for_servers);
 	assert_works(f, NULL, "the receiver", "the sender");
+}
+
+/* Our own loading would refuse such a certificate; a peer need not be so kind. */
+static void x509_server_certificate_is_no_client_certificate(void **state)
+{
+	struct fixture *f = *state;
+	const struct test_certificate for_servers = {.authority = &f->ours,
+						     .common_name = "the sender",
+						     .purpose = GNUTLS_KP_TLS_WWW_SERVER};
+	char authority[512], certificate[512], key[512];
+
+	make_good_x509(f, true);
+	test_pki_write(f->dir, false, &f->ours, &for_servers);
+	snprintf(authority, sizeof(authority), "%s/ca-cert.pem", f->dir);
+	snprintf(certificate, sizeof(certificate), "%s/client-cert.pem", f->dir);
+	snprintf(key, sizeof(key), "%s/client-key.pem", f->dir);
+	f->client = migc_credentials_alloc(MIGC_CREDENTIALS_X509, false);
+	assert_non_null(f->client);
+	assert_int_equal(gnutls_certificate_allocate_credentials(&f->client->certificate), 0);
+	assert_int_equal(gnutls_certificate_set_x509_trust_file(f->client->certificate, authority,
+								GNUTLS_X509_FMT_PEM),
+			 1);
+	assert_int_equal(gnutls_certificate_set_x509_key_file(f->client->certificate, certificate,
+							      key, GNUTLS_X509_FMT_PEM),
+			 0);
+	assert_refused(f, NULL, "our certificate is not for this host or purpose",
+		       "the peer's certificate is not for this purpose");
 }
 
 static void psk_connects_and_names_the_user(void **state)
@@ -395,12 +444,15 @@ int main(void)
 		TEST(x509_connects_and_names_both),
 		TEST(x509_any_hostname_will_do_when_none_is_asked_for),
 		TEST(x509_hostname_must_match),
+		TEST(x509_address_may_stand_for_the_hostname),
+		TEST(x509_address_must_match),
 		TEST(x509_expired_client_is_refused),
 		TEST(x509_expired_server_is_refused),
 		TEST(x509_client_of_a_foreign_authority_is_refused),
 		TEST(x509_server_of_a_foreign_authority_is_refused),
 		TEST(x509_client_without_certificate_is_refused),
-		TEST(x509_key_purpose_is_checked),
+		TEST(x509_key_purposes_of_the_roles_are_good),
+		TEST(x509_server_certificate_is_no_client_certificate),
 		TEST(psk_connects_and_names_the_user),
 		TEST(psk_wrong_key_is_refused),
 		TEST(psk_unknown_user_is_refused),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "test_pki.h"
 
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -144,9 +145,13 @@ void test_pki_write(const char *dir, bool server, const struct test_authority *t
 	gnutls_x509_crt_t made = make_unsigned(certificate->common_name, key,
 					       around ? -DAY_SECONDS : certificate->from_seconds,
 					       around ? DAY_SECONDS : certificate->until_seconds);
+	struct in_addr address;
 	gnutls_datum_t pem;
 
-	if (certificate->dns_name)
+	if (certificate->dns_name && inet_pton(AF_INET, certificate->dns_name, &address) == 1)
+		must(gnutls_x509_crt_set_subject_alt_name(made, GNUTLS_SAN_IPADDRESS, &address,
+							  sizeof(address), GNUTLS_FSAN_SET));
+	else if (certificate->dns_name)
 		must(gnutls_x509_crt_set_subject_alt_name(
 			made, GNUTLS_SAN_DNSNAME, certificate->dns_name,
 			(unsigned int)strlen(certificate->dns_name), GNUTLS_FSAN_SET));

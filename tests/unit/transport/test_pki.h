@@ -17,7 +17,7 @@ struct test_authority {
 struct test_certificate {
 	const struct test_authority *authority;
 	const char *common_name;
-	const char *dns_name; /**< NULL: none */
+	const char *dns_name; /**< or an IPv4 address; NULL: none */
 	const char *purpose; /**< object id of an extended key usage; NULL: none */
 	long from_seconds, until_seconds; /**< relative to now; both 0: a day around now */
 };
