@@ -109,10 +109,11 @@ class Context:
         return self.stack.enter_context(Link(self.token, **arguments))
 
     def endpoint(self, role, words, workers=0, port="memif", mtu=1500, link=None, security=None,
-                 eal=()):
+                 address=None, eal=()):
         """Start `send` or `recv` with an address, a port and credentials."""
         source = role == "send"
-        all_words = [role, "--ip", (SOURCE_ADDRESS if source else DESTINATION_ADDRESS) + "/24"]
+        address = address or (SOURCE_ADDRESS if source else DESTINATION_ADDRESS)
+        all_words = [role, "--ip", address + "/24"]
         if source:
             all_words += ["--connect", DESTINATION_ADDRESS]
         if mtu != 1500:
