@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "endpoint.h"
 
-/* Pieces of memory offered to ngtcp2 at a time. */
-#define SPANS_MAX 16u
+/* Pieces of memory in one STREAM frame. ngtcp2 0.12 loses the memory of a frame of more than three
+ * when it is retransmitted in part; a packet takes as many frames as it has room for. */
+#define SPANS_MAX 3u
 #define NO_STREAM MIGC_TRANSPORT_STREAMS
 
 static bool can_send(const struct migc_transport *t, unsigned int stream, uint32_t skip)
@@ -49,8 +50,9 @@ static void account_sent(struct migc_transport *t, unsigned int stream, uint64_t
 {
 	migc_stream_queue_sent(&t->streams[stream].queue, bytes);
 	t->unsent_bytes -= bytes;
+	/* A packet goes on with its stream: one lost packet should hold up one stream. */
 	if (stream != MIGC_TRANSPORT_CONTROL)
-		t->next_stream = (stream + 1) % MIGC_TRANSPORT_BLOCK_STREAMS;
+		t->next_stream = stream;
 }
 
 /*
@@ -143,6 +145,8 @@ ngtcp2_ssize migc_quic_write(struct migc_transport *t, uint8_t *data, size_t cap
 	migc_packet_watch_end();
 	if (length <= 0)
 		return length;
+	if (new_bytes)
+		t->next_stream = (t->next_stream + 1) % MIGC_TRANSPORT_BLOCK_STREAMS;
 	/* What is in the packet and was not new was sent before. */
 	if (t->watch.sealed_stream_bytes > new_bytes)
 		t->stats.retransmitted_bytes += t->watch.sealed_stream_bytes - new_bytes;
