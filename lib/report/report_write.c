@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "migc_report.h"
+
+/* What a disk has no room for shows in fflush() or fclose() only. @return 0, -errno. */
+static int write_text(FILE *file, const char *text)
+{
+	errno = 0;
+	if (fputs(text, file) < 0 || fputc('\n', file) == EOF || fflush(file))
+		return errno ? -errno : -EIO;
+	return 0;
+}
+
+static int write_file(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+	int rc;
+
+	if (!file)
+		return -errno;
+	rc = write_text(file, text);
+	if (fclose(file) && !rc)
+		rc = -errno;
+	return rc;
+}
+
+int migc_report_write(const struct migc_report *report, const char *path, struct migc_error *err)
+{
+	bool standard_output = !strcmp(path, "-");
+	char *text;
+	int rc = migc_report_json(report, &text);
+
+	if (rc)
+		return migc_error_set(err, rc, "the report was not written: out of memory");
+	if (standard_output)
+		rc = write_text(stdout, text);
+	else
+		rc = write_file(path, text);
+	free(text);
+	if (rc)
+		return migc_error_set(err, rc, "the report was not written to %s: %s",
+				      standard_output ? "standard output" : path, strerror(-rc));
+	return 0;
+}
