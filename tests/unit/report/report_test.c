@@ -7,7 +7,9 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -260,6 +262,29 @@ static void a_full_disk_and_a_missing_directory_are_errors_with_the_path(void **
 	assert_non_null(strstr(missing.text, "/nonexistent/report.json"));
 }
 
+static void a_full_disk_behind_standard_output_is_an_error(void **state)
+{
+	static struct migc_report r;
+	struct migc_error err = {0};
+	int saved, full, rc;
+
+	(void)state;
+	fill(&r);
+	fflush(stdout);
+	saved = dup(STDOUT_FILENO);
+	full = open("/dev/full", O_WRONLY);
+	assert_true(saved >= 0 && full >= 0);
+	dup2(full, STDOUT_FILENO);
+	rc = migc_report_write(&r, "-", &err);
+	__fpurge(stdout);
+	clearerr(stdout);
+	dup2(saved, STDOUT_FILENO);
+	close(saved);
+	close(full);
+	assert_int_equal(rc, -ENOSPC);
+	assert_non_null(strstr(err.text, "standard output"));
+}
+
 static void the_table_tells_what_happened(void **state)
 {
 	static struct migc_report r;
@@ -364,6 +389,7 @@ int main(void)
 		cmocka_unit_test(a_text_that_is_not_utf8_does_not_cost_the_report),
 		cmocka_unit_test(write_puts_the_json_into_the_file),
 		cmocka_unit_test(a_full_disk_and_a_missing_directory_are_errors_with_the_path),
+		cmocka_unit_test(a_full_disk_behind_standard_output_is_an_error),
 		cmocka_unit_test(the_table_tells_what_happened),
 		cmocka_unit_test(the_largest_table_fits_8_kib),
 		cmocka_unit_test(a_short_buffer_is_filled_and_not_overrun),
