@@ -56,6 +56,7 @@ struct migc_codec_plan {
 	uint16_t descriptors; /**< to configure */
 	uint16_t burst_max; /**< most ops given at a time */
 	bool scratch_segment; /**< append one to a decompression's destination chain */
+	bool source_tail; /**< give decompression a tail that ends any stream (compress_isal) */
 	bool shareable_xform;
 };
 
@@ -100,8 +101,6 @@ const char *migc_codec_device_name(const struct migc_codec_devices *devices, uns
 const char *migc_codec_device_driver(const struct migc_codec_devices *devices, unsigned int i);
 /** Most pages a block may have so that every device of the set takes it. */
 unsigned int migc_codec_block_pages(const struct migc_codec_devices *devices);
-/** Compress smaller blocks from now on (what the peer takes). Before the engines are made. */
-void migc_codec_limit_block_pages(struct migc_codec_devices *devices, unsigned int pages);
 uint64_t migc_codec_memory_bytes(const struct migc_codec_devices *devices);
 
 /* ---- engine: one a worker lcore ---- */

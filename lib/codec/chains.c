@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+
+#include "codec_private.h"
+
+static void nothing_to_free(void *addr, void *opaque)
+{
+	(void)addr;
+	(void)opaque;
+}
+
+/*
+ * Guest memory is never freed by an mbuf: one count for all, which attaching sets and detaching
+ * lowers, and which nobody ever looks at to free anything.
+ */
+static struct rte_mbuf_ext_shared_info shared_info = {.free_cb = nothing_to_free};
+
+struct rte_mbuf *chain_external(struct migc_codec *codec, uint8_t *data, uint16_t length)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(codec->externals);
+
+	if (m == NULL)
+		return NULL;
+	rte_mbuf_ext_refcnt_set(&shared_info, 2);
+	rte_pktmbuf_attach_extbuf(m, data, (rte_iova_t)(uintptr_t)data, length, &shared_info);
+	m->data_off = 0;
+	m->data_len = length;
+	m->pkt_len = length;
+	return m;
+}
+
+static bool append(struct rte_mbuf **head, struct rte_mbuf **last, struct rte_mbuf *m)
+{
+	if (m == NULL) {
+		rte_pktmbuf_free(*head);
+		*head = NULL;
+		return false;
+	}
+	if (*head == NULL) {
+		*head = m;
+	} else {
+		(*last)->next = m;
+		(*head)->nb_segs++;
+		(*head)->pkt_len += m->data_len;
+	}
+	*last = m;
+	return true;
+}
+
+struct rte_mbuf *chain_pages(struct migc_codec *codec, const struct migc_codec_job *job,
+			     bool scratch)
+{
+	struct rte_mbuf *head = NULL, *last = NULL;
+
+	/* equal segments, a page each, also where pages are neighbours: compress_isal truncates
+	 * sources whose segments differ in length, and says SUCCESS */
+	for (unsigned int i = 0; i < job->pages; i++) {
+		if (!append(&head, &last, chain_external(codec, job->page[i], MIGC_PAGE_BYTES)))
+			return NULL;
+	}
+	/* compress_isal: OUT_OF_SPACE when the last bits of a stream come after the destination is
+	 * exactly full */
+	if (scratch && !append(&head, &last, chain_external(codec, codec->scratch, 64)))
+		return NULL;
+	return head;
+}
+
+struct rte_mbuf *chain_segments(struct migc_codec *codec, unsigned int pages)
+{
+	struct rte_mbuf *head = NULL, *last = NULL;
+
+	for (unsigned int i = 0; i < pages; i++) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(codec->segments);
+
+		if (m) {
+			m->data_off = 0;
+			m->data_len = MIGC_PAGE_BYTES;
+			m->pkt_len = MIGC_PAGE_BYTES;
+		}
+		if (!append(&head, &last, m))
+			return NULL;
+	}
+	return head;
+}
+
+void chain_trim(struct rte_mbuf *head, uint32_t bytes)
+{
+	struct rte_mbuf *m = head;
+	uint32_t left = bytes;
+	uint16_t segments = 1;
+
+	while (left > m->data_len && m->next) {
+		left -= m->data_len;
+		m = m->next;
+		segments++;
+	}
+	rte_pktmbuf_free(m->next);
+	m->next = NULL;
+	m->data_len = (uint16_t)left;
+	head->nb_segs = segments;
+	head->pkt_len = bytes;
+}
+
+void chain_fill(struct rte_mbuf *head, const uint8_t *data, uint32_t bytes)
+{
+	for (struct rte_mbuf *m = head; m && bytes; m = m->next) {
+		uint32_t piece = bytes < m->data_len ? bytes : m->data_len;
+
+		memcpy(rte_pktmbuf_mtod(m, uint8_t *), data, piece);
+		data += piece;
+		bytes -= piece;
+	}
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_comp.h>
+#include <rte_cycles.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+
+#include "codec_private.h"
+
+/** A device that gives nothing back for so long, with ops in flight, is dead. */
+#define DEAD_SECONDS 2u
+#define OPS 512u
+#define EXTERNALS 8192u
+
+static struct rte_mempool *make_pool(const char *kind, unsigned int worker, unsigned int count,
+				     uint16_t room, int socket, uint64_t *memory)
+{
+	char name[RTE_MEMPOOL_NAMESIZE];
+
+	snprintf(name, sizeof(name), "codec-%s-%u", kind, worker);
+	*memory += (uint64_t)count * (room + sizeof(struct rte_mbuf));
+	return rte_pktmbuf_pool_create(name, count, count >= 512 ? 128 : 0, 0, room, socket);
+}
+
+static bool make_pools(struct migc_codec *c, int socket)
+{
+	uint64_t *memory = &c->devices->memory_bytes;
+	char name[RTE_MEMPOOL_NAMESIZE];
+	bool linear = false, ok;
+
+	for (unsigned int i = 0; i < c->lanes; i++)
+		linear |= !c->lane[i].device->plan.source_chain ||
+			  !c->lane[i].device->plan.destination_chain;
+	snprintf(name, sizeof(name), "codec-ops-%u", c->worker);
+	c->ops = rte_comp_op_pool_create(name, OPS, 64, sizeof(struct codec_op), socket);
+	*memory += OPS * (sizeof(struct rte_comp_op) + sizeof(struct codec_op));
+	c->externals = make_pool("pages", c->worker, EXTERNALS, 0, socket, memory);
+	ok = c->ops && c->externals;
+	if (c->decompress) {
+		c->buffers = make_pool("buffers", c->worker, CODEC_BUFFERS, CODEC_LINEAR_BYTES,
+				       socket, memory);
+		c->scratch = rte_malloc("codec_scratch", 64, 64);
+		ok = ok && c->buffers && c->scratch && tail_create(c) == 0;
+	} else {
+		c->segments = make_pool("segments", c->worker, CODEC_SEGMENTS, MIGC_PAGE_BYTES,
+					socket, memory);
+		ok = ok && c->segments;
+	}
+	if (linear) {
+		c->bounces = make_pool("bounces", c->worker, CODEC_BOUNCES, CODEC_LINEAR_BYTES,
+				       socket, memory);
+		ok = ok && c->bounces;
+	}
+	return ok;
+}
+
+int migc_codec_create(struct migc_codec_devices *devices, unsigned int worker, bool decompress,
+		      int socket, struct migc_codec **out, struct migc_error *err)
+{
+	struct migc_codec *c = calloc(1, sizeof(*c));
+
+	*out = NULL;
+	if (c == NULL)
+		return migc_error_set(err, -ENOMEM, "no memory for a codec");
+	c->devices = devices;
+	c->worker = worker;
+	c->queue_pair = (uint16_t)worker;
+	c->decompress = decompress;
+	c->dead_cycles = rte_get_tsc_hz() * DEAD_SECONDS;
+	migc_random_seed(&c->random, devices->config.inject_seed + worker);
+	for (unsigned int i = 0; i < devices->count; i++) {
+		struct codec_device *d = &devices->device[i];
+
+		/* more workers than queue pairs: those use the other devices */
+		if (worker >= d->queue_pairs)
+			continue;
+		c->lane[c->lanes].device = d;
+		c->lane[c->lanes++].xform = d->xform[worker];
+	}
+	if (c->lanes == 0) {
+		free(c);
+		return migc_error_set(
+			err, -ENOTSUP,
+			"worker %u has no queue pair: the device has fewer than there are "
+			"workers; give EAL fewer lcores, or drop --no-fallback",
+			worker);
+	}
+	if (!make_pools(c, socket)) {
+		migc_codec_free(c);
+		return migc_error_set(err, -ENOMEM,
+				      "no memory for the codec of worker %u: give EAL more (-m, or "
+				      "hugepages)",
+				      worker);
+	}
+	*out = c;
+	return 0;
+}
+
+/** Ops that are still somewhere hold mbufs of our pools: get them back first. */
+static void drain(struct migc_codec *c)
+{
+	for (unsigned int i = 0; i < c->lanes; i++) {
+		struct codec_lane *lane = &c->lane[i];
+		uint64_t until = rte_rdtsc() + c->dead_cycles;
+		struct rte_comp_op *op;
+
+		for (unsigned int k = 0; k < lane->pending_count; k++)
+			submit_free_op(c, lane->pending[k]);
+		while (lane->in_flight && rte_rdtsc() < until) {
+			if (rte_compressdev_dequeue_burst(lane->device->id, c->queue_pair, &op,
+							  1) == 0)
+				continue;
+			lane->in_flight--;
+			submit_free_op(c, op);
+		}
+	}
+}
+
+void migc_codec_free(struct migc_codec *c)
+{
+	if (c == NULL)
+		return;
+	if (c->ops)
+		drain(c);
+	tail_free(c);
+	rte_mempool_free(c->ops);
+	rte_mempool_free(c->externals);
+	rte_mempool_free(c->segments);
+	rte_mempool_free(c->buffers);
+	rte_mempool_free(c->bounces);
+	rte_free(c->scratch);
+	free(c);
+}
+
+unsigned int migc_codec_room(const struct migc_codec *c)
+{
+	unsigned int first = submit_next_lane(c, 0);
+	unsigned int window, room, blocks;
+
+	if (first == c->lanes)
+		return c->jobs < CODEC_JOBS_MAX / 2 ? CODEC_JOBS_MAX / 2 - c->jobs : 0;
+	/* a device of its own queue, and as many again that wait for it */
+	window = 2u * c->lane[first].device->plan.in_flight;
+	room = c->jobs < window ? window - c->jobs : 0;
+	if (c->segments) {
+		blocks = rte_mempool_avail_count(c->segments) / (2 * MIGC_BLOCK_PAGES_MAX);
+		room = room < blocks ? room : blocks;
+	}
+	return room;
+}
+
+unsigned int migc_codec_in_flight(const struct migc_codec *c)
+{
+	return c->jobs;
+}
+
+int migc_codec_submit(struct migc_codec *c, struct migc_codec_job *job)
+{
+	unsigned int lane = submit_next_lane(c, 0);
+
+	if (c->jobs == CODEC_JOBS_MAX)
+		return -ENOBUFS;
+	if (lane == c->lanes || submit_to_lane(c, job, lane) != 0) {
+		c->stats.fallback_blocks++;
+		c->jobs++;
+		complete_job(c, job, c->decompress ? -EBADMSG : -ENOSPC);
+		return 0;
+	}
+	c->jobs++;
+	return 0;
+}
+
+/** Give a lane what waits for it; see what it says of the first op that it does not take. */
+static void enqueue(struct migc_codec *c, struct codec_lane *lane)
+{
+	const struct migc_codec_plan *plan = &lane->device->plan;
+	unsigned int count = lane->pending_count, taken;
+	struct rte_comp_op *refused;
+
+	if (count > plan->burst_max)
+		count = plan->burst_max;
+	if (count > (unsigned int)(plan->in_flight - lane->in_flight))
+		count = (unsigned int)(plan->in_flight - lane->in_flight);
+	if (count == 0)
+		return;
+	if (lane->in_flight == 0)
+		lane->progress_tsc = rte_rdtsc();
+	taken = rte_compressdev_enqueue_burst(lane->device->id, c->queue_pair, lane->pending,
+					      (uint16_t)count);
+	lane->in_flight = (uint16_t)(lane->in_flight + taken);
+	refused = taken < count ? lane->pending[taken] : NULL;
+	if (refused) {
+		c->stats.enqueue_full++;
+		/* anything but NOT_PROCESSED means: never give me that one again */
+		if (refused->status == RTE_COMP_OP_STATUS_NOT_PROCESSED)
+			refused = NULL;
+		else
+			taken++;
+	}
+	lane->pending_count -= taken;
+	memmove(lane->pending, lane->pending + taken,
+		lane->pending_count * sizeof(lane->pending[0]));
+	if (refused) {
+		refused->status = RTE_COMP_OP_STATUS_ERROR;
+		complete_op(c, refused);
+	}
+}
+
+static void dequeue(struct migc_codec *c, unsigned int index)
+{
+	struct codec_lane *lane = &c->lane[index];
+	struct rte_comp_op *done[32];
+	uint16_t count;
+
+	if (lane->in_flight == 0)
+		return;
+	count = rte_compressdev_dequeue_burst(lane->device->id, c->queue_pair, done, 32);
+	if (count) {
+		lane->progress_tsc = rte_rdtsc();
+		lane->in_flight = (uint16_t)(lane->in_flight - count);
+		for (uint16_t i = 0; i < count; i++)
+			complete_op(c, done[i]);
+	} else if (!lane->dead && rte_rdtsc() - lane->progress_tsc > c->dead_cycles) {
+		complete_lost(c, index);
+	}
+}
+
+unsigned int migc_codec_poll(struct migc_codec *c, struct migc_codec_job **done, unsigned int max)
+{
+	unsigned int count;
+
+	for (unsigned int i = 0; i < c->lanes; i++) {
+		enqueue(c, &c->lane[i]);
+		dequeue(c, i);
+	}
+	count = c->finished_count < max ? c->finished_count : max;
+	memcpy(done, c->finished, count * sizeof(done[0]));
+	c->finished_count -= count;
+	memmove(c->finished, c->finished + count, c->finished_count * sizeof(done[0]));
+	c->jobs -= count;
+	return count;
+}
+
+unsigned int migc_codec_free_segments(const struct migc_codec *c)
+{
+	return c->segments ? rte_mempool_avail_count(c->segments) : 0;
+}
+
+void migc_codec_stats(const struct migc_codec *c, struct migc_codec_stats *out)
+{
+	*out = c->stats;
+}
+
+struct rte_mbuf *migc_codec_buffer(struct migc_codec *c)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(c->buffers);
+
+	if (m)
+		m->data_off = 0;
+	return m;
+}

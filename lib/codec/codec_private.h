@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CODEC_PRIVATE_H
+#define CODEC_PRIVATE_H
+
+#include <rte_mempool.h>
+
+#include "migc_codec.h"
+#include "migc_random.h"
+
+#define CODEC_WORKERS_MAX 32u
+/** Buffers of an engine. Compressed blocks stay in segments until the peer acknowledged them. */
+#define CODEC_SEGMENTS 5120u
+#define CODEC_BUFFERS 64u
+#define CODEC_BOUNCES 4u
+#define CODEC_LINEAR_BYTES 65535u
+/** A tail that ends any stream: see tail.c. */
+#define CODEC_TAIL_SEGMENTS 3u
+#define CODEC_JOBS_MAX 256u
+
+struct codec_device {
+	uint8_t id;
+	char name[64];
+	char driver[64];
+	struct migc_codec_plan plan;
+	uint16_t queue_pairs;
+	bool started;
+	bool created; /**< the vdev is ours: removed at close */
+	void *xform[CODEC_WORKERS_MAX]; /**< one each, or [0] for all when it can be shared */
+};
+
+struct migc_codec_devices {
+	struct migc_codec_devices_config config;
+	struct codec_device device[MIGC_CODEC_DEVICES_MAX];
+	unsigned int count;
+	unsigned int block_pages;
+	uint64_t memory_bytes;
+};
+
+/** What an op carries besides what compressdev knows of. */
+struct codec_op {
+	struct migc_codec_job *job; /**< NULL: given up, its buffers only wait to come back */
+	unsigned int lane;
+};
+
+/** A device as one engine uses it. */
+struct codec_lane {
+	struct codec_device *device;
+	void *xform;
+	bool dead; /**< stopped answering */
+	uint16_t in_flight;
+	uint64_t progress_tsc; /**< when it last gave an op back, or got the first */
+	struct rte_comp_op *pending[CODEC_JOBS_MAX]; /**< not enqueued yet */
+	unsigned int pending_count;
+};
+
+struct migc_codec {
+	struct migc_codec_devices *devices;
+	unsigned int worker;
+	uint16_t queue_pair;
+	bool decompress;
+	struct codec_lane lane[MIGC_CODEC_DEVICES_MAX];
+	unsigned int lanes;
+	struct rte_mempool *ops;
+	struct rte_mempool *externals; /**< mbufs without data of their own, over guest pages */
+	struct rte_mempool *segments; /**< compress: where compressed blocks live */
+	struct rte_mempool *buffers; /**< decompress: where they come in */
+	struct rte_mempool *bounces; /**< for devices that take no chains */
+	uint8_t *scratch; /**< what spills over a destination's end */
+	uint8_t *zeros; /**< bytes of the tail */
+	struct rte_mbuf *tail;
+	struct migc_codec_job *finished[CODEC_JOBS_MAX];
+	unsigned int finished_count;
+	unsigned int jobs; /**< submitted and not yet polled */
+	uint64_t dead_cycles;
+	struct migc_random random;
+	struct migc_codec_stats stats;
+};
+
+static inline struct codec_op *codec_op(struct rte_comp_op *op)
+{
+	return (struct codec_op *)(op + 1);
+}
+
+/* chains.c */
+
+/** Data-less mbufs over pages, one segment each; with the scratch segment behind when asked. */
+struct rte_mbuf *chain_pages(struct migc_codec *codec, const struct migc_codec_job *job,
+			     bool scratch);
+/** One more external segment of any memory, or NULL. */
+struct rte_mbuf *chain_external(struct migc_codec *codec, uint8_t *data, uint16_t length);
+/** A destination of `pages` pages in segments, or NULL. */
+struct rte_mbuf *chain_segments(struct migc_codec *codec, unsigned int pages);
+/** Cut a chain to its first `bytes` bytes and free the segments behind. */
+void chain_trim(struct rte_mbuf *head, uint32_t bytes);
+/** Copy linear bytes into a chain of segments that holds them. */
+void chain_fill(struct rte_mbuf *head, const uint8_t *data, uint32_t bytes);
+
+/* tail.c */
+
+int tail_create(struct migc_codec *codec);
+void tail_free(struct migc_codec *codec);
+void tail_attach(const struct migc_codec *codec, struct rte_comp_op *op);
+void tail_detach(const struct migc_codec *codec, struct rte_comp_op *op);
+
+/* submit.c */
+
+/** Make an op of a job for a lane and let it wait there. @return 0, -ENOBUFS. */
+int submit_to_lane(struct migc_codec *codec, struct migc_codec_job *job, unsigned int lane);
+/** The first lane at or after `from` that is alive; codec->lanes: none. */
+unsigned int submit_next_lane(const struct migc_codec *codec, unsigned int from);
+/** Free an op with the chains it had, but what belongs to the job's result. */
+void submit_free_op(struct migc_codec *codec, struct rte_comp_op *op);
+
+/* complete.c */
+
+/** An op came back (or never went): finish its job, or try it elsewhere. */
+void complete_op(struct migc_codec *codec, struct rte_comp_op *op);
+/** A lane stopped answering: do its jobs elsewhere. */
+void complete_lost(struct migc_codec *codec, unsigned int lane);
+void complete_job(struct migc_codec *codec, struct migc_codec_job *job, int status);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <string.h>
+
+#include "codec_private.h"
+
+void complete_job(struct migc_codec *codec, struct migc_codec_job *job, int status)
+{
+	job->status = status;
+	if (codec->decompress) {
+		rte_pktmbuf_free(job->data);
+		job->data = NULL;
+	} else if (status != 0) {
+		job->data = NULL;
+		job->data_bytes = 0;
+	}
+	codec->finished[codec->finished_count++] = job;
+}
+
+/** This device cannot: the next one, or raw. */
+static void try_elsewhere(struct migc_codec *codec, struct migc_codec_job *job, unsigned int lane)
+{
+	unsigned int next = submit_next_lane(codec, lane + 1);
+
+	if (codec->devices->config.no_fallback) {
+		complete_job(codec, job, codec->decompress ? -EBADMSG : -EIO);
+		return;
+	}
+	codec->stats.fallback_blocks++;
+	if (next < codec->lanes && submit_to_lane(codec, job, next) == 0)
+		return;
+	/* compression: raw remains; decompression: the source is told, and sends it again */
+	complete_job(codec, job, codec->decompress ? -EBADMSG : -ENOSPC);
+}
+
+static bool out_of_space(const struct rte_comp_op *op)
+{
+	return op->status == RTE_COMP_OP_STATUS_OUT_OF_SPACE_TERMINATED ||
+	       op->status == RTE_COMP_OP_STATUS_OUT_OF_SPACE_RECOVERABLE;
+}
+
+static bool injected_error(struct migc_codec *codec)
+{
+	uint32_t chance = codec->devices->config.inject_error_per_billion;
+
+	if (!migc_random_chance(&codec->random, chance))
+		return false;
+	codec->stats.injected++;
+	return true;
+}
+
+/** Take the compressed block out of the op, as a chain of segments. */
+static bool take_compressed(struct migc_codec *codec, struct migc_codec_job *job,
+			    const struct migc_codec_plan *plan, struct rte_comp_op *op)
+{
+	if (plan->destination_chain) {
+		job->data = op->m_dst;
+		op->m_dst = NULL;
+		chain_trim(job->data, op->produced);
+	} else {
+		/* linear buffers are few: what waits for its acknowledgement moves to segments */
+		unsigned int pages = (op->produced + MIGC_PAGE_BYTES - 1) / MIGC_PAGE_BYTES;
+
+		job->data = chain_segments(codec, pages);
+		if (job->data == NULL)
+			return false;
+		chain_fill(job->data, rte_pktmbuf_mtod(op->m_dst, uint8_t *), op->produced);
+		chain_trim(job->data, op->produced);
+		codec->stats.bounce_bytes += op->produced;
+	}
+	job->data_bytes = op->produced;
+	return true;
+}
+
+static void compressed(struct migc_codec *codec, struct migc_codec_job *job, unsigned int lane,
+		       struct rte_comp_op *op)
+{
+	const struct migc_codec_plan *plan = &codec->lane[lane].device->plan;
+	uint32_t length = (uint32_t)job->pages * MIGC_PAGE_BYTES;
+
+	if (out_of_space(op) ||
+	    (op->status == RTE_COMP_OP_STATUS_SUCCESS && op->produced >= length)) {
+		codec->stats.did_not_shrink++;
+		complete_job(codec, job, -ENOSPC);
+	} else if (op->status != RTE_COMP_OP_STATUS_SUCCESS) {
+		codec->stats.errors++;
+		try_elsewhere(codec, job, lane);
+	} else if (op->consumed != length || op->produced == 0) {
+		/* SUCCESS, and yet a part of the source is missing */
+		codec->stats.short_consumed++;
+		try_elsewhere(codec, job, lane);
+	} else if (!take_compressed(codec, job, plan, op)) {
+		try_elsewhere(codec, job, codec->lanes);
+	} else {
+		codec->stats.in_bytes += length;
+		codec->stats.out_bytes += op->produced;
+		codec->stats.pages += job->pages;
+		complete_job(codec, job, 0);
+	}
+}
+
+static void copy_out(struct migc_codec *codec, const struct migc_codec_job *job,
+		     const struct rte_comp_op *op)
+{
+	const uint8_t *from = rte_pktmbuf_mtod(op->m_dst, const uint8_t *);
+
+	for (unsigned int i = 0; i < job->pages; i++)
+		memcpy(job->page[i], from + (size_t)i * MIGC_PAGE_BYTES, MIGC_PAGE_BYTES);
+	codec->stats.bounce_bytes += (uint64_t)job->pages * MIGC_PAGE_BYTES;
+}
+
+static void decompressed(struct migc_codec *codec, struct migc_codec_job *job, unsigned int lane,
+			 struct rte_comp_op *op)
+{
+	uint32_t length = (uint32_t)job->pages * MIGC_PAGE_BYTES;
+
+	if (op->status != RTE_COMP_OP_STATUS_SUCCESS) {
+		codec->stats.errors++;
+		tail_detach(codec, op);
+		try_elsewhere(codec, job, lane);
+	} else if (op->produced != length) {
+		/* what the stream holds is not what the header says: another device says no other
+		 */
+		codec->stats.short_produced++;
+		tail_detach(codec, op);
+		complete_job(codec, job, -EBADMSG);
+	} else {
+		if (!codec->lane[lane].device->plan.destination_chain)
+			copy_out(codec, job, op);
+		tail_detach(codec, op);
+		codec->stats.in_bytes += job->data_bytes;
+		codec->stats.out_bytes += length;
+		codec->stats.pages += job->pages;
+		complete_job(codec, job, 0);
+	}
+	op->m_src = NULL;
+}
+
+void complete_op(struct migc_codec *codec, struct rte_comp_op *op)
+{
+	struct migc_codec_job *job = codec_op(op)->job;
+	unsigned int lane = codec_op(op)->lane;
+
+	codec->stats.ops++;
+	if (job == NULL) {
+		/* done elsewhere meanwhile */
+		submit_free_op(codec, op);
+		return;
+	}
+	if (injected_error(codec))
+		op->status = RTE_COMP_OP_STATUS_ERROR;
+	if (codec->decompress)
+		decompressed(codec, job, lane, op);
+	else
+		compressed(codec, job, lane, op);
+	submit_free_op(codec, op);
+}
+
+void complete_lost(struct migc_codec *codec, unsigned int index)
+{
+	struct codec_lane *lane = &codec->lane[index];
+	unsigned int waiting = lane->pending_count;
+
+	lane->dead = true;
+	lane->pending_count = 0;
+	for (unsigned int i = 0; i < waiting; i++) {
+		lane->pending[i]->status = RTE_COMP_OP_STATUS_ERROR;
+		complete_op(codec, lane->pending[i]);
+	}
+}
