@@ -1,3 +1,266 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-int migc_unwritten_engine_engine(void);
-int migc_unwritten_engine_engine(void) { return 0; }
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <rte_launch.h>
+#include <rte_lcore.h>
+
+#include "clock.h"
+#include "engine.h"
+#include "engine_worker.h"
+#include "send_path.h"
+
+#define PROGRESS_EVERY_NS UINT64_C(100000000)
+#define MEMORY_EVERY_NS UINT64_C(250000000)
+#define DISCONNECT_NS UINT64_C(1000000000)
+#define MAIN_SLEEP_NS 50000
+#define BLOCK_PAGES_MAX 16u
+
+void engine_pump(struct engine *e)
+{
+	struct timespec sleep = {0, MAIN_SLEEP_NS};
+
+	if (!e->single) {
+		nanosleep(&sleep, NULL);
+		return;
+	}
+	if (worker_turn(&e->workers[0]))
+		e->workers[0].idle_turns = 0;
+	else
+		worker_back_off(&e->workers[0]);
+}
+
+void engine_idle(void *engine)
+{
+	struct engine *e = engine;
+
+	if (e->single && e->launched)
+		worker_turn(&e->workers[0]);
+}
+
+enum migc_transport_state engine_worker_state(const struct engine *e, unsigned int worker)
+{
+	/* pairs with the release in publish_state() */
+	return (enum migc_transport_state)__atomic_load_n(&e->workers[worker].transport_state,
+							  __ATOMIC_ACQUIRE);
+}
+
+const struct migc_error *engine_failure(const struct engine *e)
+{
+	for (unsigned int i = 0; i < e->worker_count; i++) {
+		/* pairs with the release in worker_fail() */
+		if (__atomic_load_n(&e->workers[i].failed, __ATOMIC_ACQUIRE))
+			return &e->workers[i].failure;
+	}
+	return NULL;
+}
+
+void engine_start_worker(struct engine *e, unsigned int worker)
+{
+	/* pairs with the acquire in worker_turn() */
+	__atomic_store_n(&e->workers[worker].started, 1, __ATOMIC_RELEASE);
+}
+
+/** Peers that were turned away are worth a line each: somebody may be knocking. */
+static void tell_refusals(struct engine *e)
+{
+	for (unsigned int i = 0; i < e->worker_count; i++) {
+		/* pairs with the release in publish_state() */
+		uint32_t refusals = __atomic_load_n(&e->workers[i].refusals, __ATOMIC_ACQUIRE);
+
+		if (refusals == e->refusals_told[i])
+			continue;
+		e->refusals_told[i] = refusals;
+		migc_log(e->config->log, MIGC_LOG_WARNING, "a peer was refused: %s",
+			 e->workers[i].refusal.text);
+	}
+}
+
+void engine_tell(struct engine *e, const char *state)
+{
+	uint64_t now = clock_now_ns();
+
+	if (e->state != state) {
+		e->state = state;
+		if (e->config->state)
+			e->config->state(e->config->ctx, state);
+	}
+	if (now - e->memory_ns >= MEMORY_EVERY_NS) {
+		uint64_t own = engine_own_bytes();
+
+		e->memory_ns = now;
+		if (own > e->own_bytes_peak)
+			e->own_bytes_peak = own;
+	}
+	if (now - e->progress_ns < PROGRESS_EVERY_NS)
+		return;
+	e->progress_ns = now;
+	tell_refusals(e);
+	engine_fill_report(e, state);
+	if (e->config->progress)
+		e->config->progress(e->config->ctx, e->report);
+}
+
+static int open_codec(struct engine *e, struct migc_error *err)
+{
+	struct migc_codec_devices_config config = {
+		.request = e->config->codec,
+		.workers = e->worker_count,
+		.compressdev = e->config->compressdev,
+		.no_fallback = e->config->no_fallback,
+		.inject_error_per_billion = e->config->inject.codec_error,
+		.inject_seed = e->config->inject.seed,
+		.log = e->config->log,
+	};
+	int rc;
+
+	e->block_pages = e->config->codec.block_pages ? e->config->codec.block_pages : 16;
+	if (e->config->source && e->config->codec_raw)
+		return 0;
+	config.request.compress = e->config->source;
+	rc = migc_codec_devices_open(&config, &e->devices, err);
+	if (rc != 0)
+		return rc;
+	e->block_pages = migc_codec_block_pages(e->devices);
+	/* a compressed block arrives in one buffer of 64 KiB */
+	if (e->block_pages > BLOCK_PAGES_MAX)
+		e->block_pages = BLOCK_PAGES_MAX;
+	return 0;
+}
+
+int engine_open(struct engine *e, struct migc_error *err)
+{
+	struct migc_port_config port = {
+		.name = e->config->ethdev,
+		.mtu = e->config->mtu,
+		.log = e->config->log,
+	};
+	int rc;
+
+	e->single = rte_lcore_count() == 1;
+	e->worker_count = e->single ? 1 : rte_lcore_count() - 1;
+	if (e->worker_count > WORKERS_MAX)
+		return migc_error_set(err, -EINVAL, "%u worker lcores are too many: at most %u",
+				      e->worker_count, WORKERS_MAX);
+	e->connections = e->worker_count;
+	port.workers = (uint16_t)e->worker_count;
+	rc = engine_open_guest(e, err);
+	if (rc == 0)
+		rc = migc_port_open(&port, &e->port, err);
+	if (rc == 0) {
+		migc_port_info(e->port, &e->port_info);
+		rc = open_codec(e, err);
+	}
+	if (rc == 0)
+		rc = engine_map_dma(e, err);
+	if (rc == 0)
+		rc = engine_open_workers(e, err);
+	return rc;
+}
+
+int engine_launch(struct engine *e, struct migc_error *err)
+{
+	prctl(PR_SET_TIMERSLACK, 1UL);
+	e->launched = true;
+	if (e->single)
+		return 0;
+	for (unsigned int i = 0; i < e->worker_count; i++) {
+		int rc = rte_eal_remote_launch(worker_main, &e->workers[i], e->workers[i].lcore);
+
+		if (rc != 0)
+			return migc_error_set(err, rc, "lcore %u is busy", e->workers[i].lcore);
+	}
+	return 0;
+}
+
+/** Has every connection that was made been closed? */
+static bool all_closed(const struct engine *e)
+{
+	for (unsigned int i = 0; i < e->worker_count; i++) {
+		enum migc_transport_state state = engine_worker_state(e, i);
+
+		if (e->workers[i].started && state != MIGC_TRANSPORT_CLOSED &&
+		    state != MIGC_TRANSPORT_LISTEN)
+			return false;
+	}
+	return true;
+}
+
+static bool control_empty(const struct engine *e)
+{
+	const struct byte_fifo *fifo = &e->workers[0].to_peer;
+
+	return byte_fifo_room(fifo) == fifo->capacity_bytes;
+}
+
+void engine_disconnect(struct engine *e, const char *reason)
+{
+	uint64_t deadline = clock_now_ns() + DISCONNECT_NS;
+
+	if (!e->launched)
+		return;
+	/* what was said last is worth a moment's wait for its acknowledgement */
+	while (!control_empty(e) && engine_failure(e) == NULL && clock_now_ns() < deadline &&
+	       engine_worker_state(e, 0) == MIGC_TRANSPORT_CONNECTED)
+		engine_pump(e);
+	for (unsigned int i = 0; i < e->worker_count; i++) {
+		snprintf(e->workers[i].close_text, sizeof(e->workers[i].close_text), "%s", reason);
+		/* pairs with the acquire in worker_turn() */
+		__atomic_store_n(&e->workers[i].close, 1, __ATOMIC_RELEASE);
+	}
+	deadline = clock_now_ns() + DISCONNECT_NS;
+	while (!all_closed(e) && clock_now_ns() < deadline)
+		engine_pump(e);
+}
+
+static void stop_workers(struct engine *e)
+{
+	if (!e->launched)
+		return;
+	for (unsigned int i = 0; i < e->worker_count; i++)
+		__atomic_store_n(&e->workers[i].stop, 1, __ATOMIC_RELEASE);
+	if (!e->single)
+		rte_eal_mp_wait_lcore();
+	else
+		worker_publish(&e->workers[0]);
+	e->launched = false;
+}
+
+void engine_close(struct engine *e)
+{
+	stop_workers(e);
+	engine_fill_report(e, e->state ? e->state : "");
+	engine_close_workers(e);
+	rounds_free(e->rounds);
+	migc_dirty_free(e->dirty);
+	migc_codec_devices_close(e->devices);
+	migc_port_close(e->port);
+	if (e->gm)
+		migc_guestmem_unregister(e->gm);
+	migc_guestmem_free(e->gm);
+	migc_qemu_close(e->qemu);
+}
+
+enum migc_outcome migc_engine_run(const struct migc_engine_config *config,
+				  struct migc_report *report, struct migc_error *err)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+	enum migc_outcome outcome = MIGC_OUTCOME_USAGE;
+
+	if (e == NULL) {
+		migc_error_set(err, -ENOMEM, "no memory");
+		return MIGC_OUTCOME_USAGE;
+	}
+	e->config = config;
+	e->report = report;
+	e->begin_ns = clock_now_ns();
+	if (engine_open(e, err) == 0 && engine_launch(e, err) == 0)
+		outcome = config->source ? source_run(e, err) : destination_run(e, err);
+	e->end_ns = clock_now_ns();
+	engine_close(e);
+	free(e);
+	return outcome;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "console.h"
+
+#define LIVE_EVERY_MS 200u
+#define PLAIN_EVERY_MS 1000u
+#define TABLE_BYTES 8192u
+
+static void close_line(struct console *console)
+{
+	if (console->line_open)
+		fputc('\n', stderr);
+	console->line_open = false;
+}
+
+static void write_log(void *ctx, enum migc_log_level level, const char *text)
+{
+	struct console *console = ctx;
+
+	close_line(console);
+	fprintf(stderr, "dpdk-migcomp: %s%s\n", level == MIGC_LOG_WARNING ? "warning: " : "", text);
+}
+
+void console_init(struct console *console, enum options_progress progress,
+		  volatile sig_atomic_t *asked)
+{
+	memset(console, 0, sizeof(*console));
+	console->log.write = write_log;
+	console->log.ctx = console;
+	console->log.level = MIGC_LOG_INFO;
+	console->live = progress == OPTIONS_PROGRESS_AUTO && isatty(STDERR_FILENO);
+	console->plain = progress != OPTIONS_PROGRESS_NONE && !console->live;
+	console->asked = asked;
+}
+
+static void print_table(struct console *console, const struct migc_report *report)
+{
+	char table[TABLE_BYTES];
+
+	close_line(console);
+	migc_report_table(report, table, sizeof(table));
+	fputs(table, stderr);
+}
+
+void console_progress(void *ctx, const struct migc_report *report)
+{
+	struct console *console = ctx;
+	char line[512];
+
+	if (*console->asked) {
+		*console->asked = 0;
+		print_table(console, report);
+	}
+	if (!console->live && !console->plain)
+		return;
+	if (report->total_time_ms - console->last_ms <
+		    (console->live ? LIVE_EVERY_MS : PLAIN_EVERY_MS) &&
+	    report->total_time_ms >= console->last_ms)
+		return;
+	console->last_ms = report->total_time_ms;
+	migc_report_line(report, line, sizeof(line));
+	if (console->live) {
+		/* clear to the end of the line: the last one may have been longer */
+		fprintf(stderr, "\r%s\033[K", line);
+		console->line_open = true;
+	} else {
+		fprintf(stderr, "%s\n", line);
+	}
+	fflush(stderr);
+}
+
+void console_state(void *ctx, const char *name)
+{
+	struct console *console = ctx;
+
+	if (console->plain)
+		fprintf(stderr, "state %s\n", name);
+}
+
+void console_listening(void *ctx, const struct migc_addr *addr)
+{
+	char text[32];
+
+	(void)ctx;
+	printf("listening on %s\n", migc_addr_text(addr, text));
+	fflush(stdout);
+}
+
+void console_end(struct console *console, const struct migc_report *report)
+{
+	if (console->live || console->plain)
+		print_table(console, report);
+}

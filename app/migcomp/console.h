@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CONSOLE_H
+#define CONSOLE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "migc_log.h"
+#include "migc_parse.h"
+#include "migc_report.h"
+#include "options.h"
+
+/** @file What a run prints: progress and messages on stderr, "listening" on stdout. */
+
+struct console {
+	struct migc_log log;
+	bool live; /**< one line on a terminal, written over and over */
+	bool plain; /**< a line a second, and one for each state */
+	bool line_open; /**< the live line stands there without a newline */
+	uint64_t last_ms;
+	volatile sig_atomic_t *asked; /**< SIGUSR1: print the statistics */
+};
+
+void console_init(struct console *console, enum options_progress progress,
+		  volatile sig_atomic_t *asked);
+/** Callbacks of the engine; ctx is the console. */
+void console_progress(void *ctx, const struct migc_report *report);
+void console_state(void *ctx, const char *name);
+void console_listening(void *ctx, const struct migc_addr *addr);
+/** The table at the end (none with --progress none). */
+void console_end(struct console *console, const struct migc_report *report);
+
+#endif

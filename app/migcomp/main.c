@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <rte_eal.h>
+#include <rte_errno.h>
+
+#include "console.h"
+#include "migc_engine.h"
+#include "options.h"
+
+static volatile sig_atomic_t cancelled;
+static volatile sig_atomic_t asked;
+
+static void on_cancel(int signal)
+{
+	(void)signal;
+	cancelled = 1;
+}
+
+static void on_ask(int signal)
+{
+	(void)signal;
+	asked = 1;
+}
+
+/** Guest memory is file memory: when its file system is full, touching a page is this signal. */
+static void on_bus_error(int signal)
+{
+	static const char text[] = "dpdk-migcomp: the file system behind the guest's memory is "
+				   "full (or a memory file was "
+				   "cut short): free some room and try again\n";
+
+	(void)signal;
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
+		_exit(MIGC_OUTCOME_FAILED);
+	_exit(MIGC_OUTCOME_FAILED);
+}
+
+static void install_signals(void)
+{
+	struct sigaction action;
+
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = on_cancel;
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	action.sa_handler = on_ask;
+	sigaction(SIGUSR1, &action, NULL);
+	action.sa_handler = on_bus_error;
+	sigaction(SIGBUS, &action, NULL);
+	action.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &action, NULL);
+}
+
+static int open_credentials(const struct options *o, struct migc_credentials **out,
+			    struct migc_error *err)
+{
+	if (o->tls_creds)
+		return migc_credentials_x509(o->tls_creds, !o->source, out, err);
+	if (o->psk)
+		return migc_credentials_psk(o->psk, !o->source, out, err);
+	fprintf(stderr,
+		"dpdk-migcomp: WARNING: --insecure: the peer is not authenticated. Anybody on "
+		"the network can take the guest's memory or give it another.\n");
+	return migc_credentials_insecure(!o->source, out, err);
+}
+
+static enum migc_dirty_kind dirty_kind(enum options_dirty dirty)
+{
+	switch (dirty) {
+	case OPTIONS_DIRTY_PAGEMAP:
+		return MIGC_DIRTY_PAGEMAP;
+	case OPTIONS_DIRTY_HASH:
+		return MIGC_DIRTY_HASH;
+	case OPTIONS_DIRTY_NONE:
+		return MIGC_DIRTY_NONE;
+	default:
+		return MIGC_DIRTY_AUTO;
+	}
+}
+
+static enum migc_huffman huffman_kind(enum options_huffman huffman)
+{
+	switch (huffman) {
+	case OPTIONS_HUFFMAN_FIXED:
+		return MIGC_HUFFMAN_FIXED;
+	case OPTIONS_HUFFMAN_DEFAULT:
+		return MIGC_HUFFMAN_DEFAULT;
+	default:
+		return MIGC_HUFFMAN_DYNAMIC;
+	}
+}
+
+/** Words to an engine configuration. */
+static int configure(const struct options *o, struct migc_engine_config *config,
+		     struct migc_engine_mem *mem, struct migc_error *err)
+{
+	for (unsigned int i = 0; i < o->mem_count; i++) {
+		mem[i].name = o->mem[i].name;
+		mem[i].path = o->mem[i].path;
+		mem[i].offset_bytes = o->mem[i].offset_bytes;
+		mem[i].length_bytes = o->mem[i].length_bytes;
+	}
+	config->source = o->source;
+	config->qmp_path = o->qmp;
+	config->mem = mem;
+	config->mem_count = o->mem_count;
+	config->ethdev = o->ethdev;
+	config->address = o->ip;
+	config->gateway = o->gateway;
+	config->mtu = o->mtu;
+	config->udp_port = o->port;
+	config->connect = o->connect;
+	config->max_bandwidth_bits = o->max_bandwidth_bits;
+	config->tls_hostname = o->tls_hostname;
+	config->codec_raw = o->codec == OPTIONS_CODEC_RAW;
+	config->codec.level = o->level;
+	config->codec.huffman = huffman_kind(o->huffman);
+	config->codec.block_pages = o->block_pages;
+	config->compressdev = o->compressdev;
+	config->no_fallback = o->no_fallback;
+	config->dirty = dirty_kind(o->dirty);
+	config->downtime_limit_ms = o->downtime_limit_ms;
+	config->timeout_s = o->timeout_s;
+	config->timeout_suspends = o->timeout_suspends;
+	config->verify = o->verify;
+	config->cancel = &cancelled;
+	if (o->inject && migc_inject_parse(o->inject, &config->inject, err) != 0)
+		return -EINVAL;
+	return 0;
+}
+
+static void set_status(struct migc_report *report, enum migc_outcome outcome,
+		       const struct migc_error *err)
+{
+	const char *status = "failed";
+
+	if (outcome == MIGC_OUTCOME_DONE)
+		status = "completed";
+	else if (outcome == MIGC_OUTCOME_UNCONFIRMED)
+		status = "unconfirmed";
+	else if (cancelled)
+		status = "cancelled";
+	snprintf(report->status, sizeof(report->status), "%s", status);
+	if (outcome != MIGC_OUTCOME_DONE)
+		report->error = *err;
+}
+
+static int finish(const struct options *o, struct console *console, struct migc_report *report,
+		  enum migc_outcome outcome, struct migc_error *err)
+{
+	set_status(report, outcome, err);
+	console_end(console, report);
+	if (outcome != MIGC_OUTCOME_DONE)
+		fprintf(stderr, "dpdk-migcomp: %s\n", err->text[0] ? err->text : "failed");
+	if (o->report) {
+		struct migc_error write_error = {0};
+
+		if (migc_report_write(report, o->report, &write_error) != 0) {
+			fprintf(stderr, "dpdk-migcomp: %s\n", write_error.text);
+			/* the VM has moved: that is what the status is about */
+			return (int)outcome;
+		}
+	}
+	return (int)outcome;
+}
+
+static int run(const struct options *o)
+{
+	struct migc_engine_mem mem[OPTIONS_MEM_MAX];
+	struct migc_engine_config config = {0};
+	struct migc_report *report = calloc(1, sizeof(*report));
+	enum migc_outcome outcome = MIGC_OUTCOME_USAGE;
+	struct migc_error err = {0};
+	struct migc_credentials *credentials = NULL;
+	struct console console;
+	int status;
+
+	if (report == NULL)
+		return MIGC_OUTCOME_USAGE;
+	console_init(&console, o->progress, &asked);
+	config.log = &console.log;
+	config.ctx = &console;
+	config.progress = console_progress;
+	config.state = console_state;
+	config.listening = console_listening;
+	if (configure(o, &config, mem, &err) == 0 && open_credentials(o, &credentials, &err) == 0) {
+		config.credentials = credentials;
+		outcome = migc_engine_run(&config, report, &err);
+	}
+	status = finish(o, &console, report, outcome, &err);
+	migc_credentials_free(credentials);
+	free(report);
+	return status;
+}
+
+/** The place of "--" in argv: what comes after is ours, what comes before is EAL's. */
+static int find_separator(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--") == 0)
+			return i;
+	}
+	return -1;
+}
+
+int main(int argc, char **argv)
+{
+	struct migc_error err = {0};
+	struct options options;
+	int separator = find_separator(argc, argv);
+	int status;
+
+	/* our words are checked before EAL takes hugepages and devices for nothing */
+	if (separator < 0) {
+		if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+			fputs(options_usage(), stdout);
+			return 0;
+		}
+		fprintf(stderr,
+			"dpdk-migcomp: no `--`: EAL's options go before it, send or recv and "
+			"theirs after (see --help)\n");
+		return MIGC_OUTCOME_USAGE;
+	}
+	argv[separator] = argv[0];
+	if (options_parse(argc - separator, argv + separator, &options, &err) != 0) {
+		fprintf(stderr, "dpdk-migcomp: %s\n", err.text);
+		return MIGC_OUTCOME_USAGE;
+	}
+	if (options.help || options.version) {
+		fputs(options.help ? options_usage() : "dpdk-migcomp " MIGC_VERSION "\n", stdout);
+		options_free(&options);
+		return 0;
+	}
+	if (rte_eal_init(separator, argv) < 0) {
+		fprintf(stderr, "dpdk-migcomp: EAL does not start: %s (see its messages above)\n",
+			rte_strerror(rte_errno));
+		options_free(&options);
+		return MIGC_OUTCOME_USAGE;
+	}
+	install_signals();
+	status = run(&options);
+	options_free(&options);
+	rte_eal_cleanup();
+	return status;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef DESTINATION_MEMORY_H
+#define DESTINATION_MEMORY_H
+
+#include "engine.h"
+
+/**
+ * Does the guest that the source announces fit ours? Regions are matched by name and put into
+ * e->shared in the source's order of our own guest memory; files are sized; room is checked.
+ * @return 0; -ESTALE (the guests differ), or another -errno, with a message.
+ */
+int destination_memory_check(struct engine *e, const struct migc_msg_hello *hello,
+			     struct migc_error *err);
+/** Ranges that are holes at the source. @return 0, -EBADMSG, -errno. */
+int destination_memory_punch(struct engine *e, const struct migc_msg_punch *punch,
+			     struct migc_error *err);
+void destination_memory_free(struct engine *e);
+
+#endif

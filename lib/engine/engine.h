@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef ENGINE_H
+#define ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "migc_engine.h"
+#include "migc_guestmem.h"
+#include "migc_qemu.h"
+#include "migc_wire.h"
+#include "receive_path.h"
+#include "rounds.h"
+#include "worker.h"
+
+/** @file What both ends of a migration have: set up, torn down and spoken to in one way. */
+
+struct engine {
+	const struct migc_engine_config *config;
+	struct migc_report *report;
+	struct migc_guestmem *gm;
+	struct migc_qemu *qemu;
+	struct migc_qemu_info qemu_info;
+	struct migc_dirty *dirty;
+	struct rounds *rounds; /**< source, from PREPARE on */
+	struct migc_port *port;
+	struct migc_port_info port_info;
+	struct migc_codec_devices *devices; /**< NULL: raw only */
+	struct migc_codec *codec[WORKERS_MAX];
+	unsigned int block_pages; /**< most that our codec takes */
+	struct receive_shared shared; /**< destination */
+	struct worker *workers;
+	unsigned int worker_count;
+	unsigned int connections; /**< of them, used by this session */
+	bool single; /**< one lcore: the main lcore runs the worker in turn */
+	bool launched;
+	uint64_t begin_ns; /**< when the run began */
+	uint64_t connected_ns; /**< when the peer was there; a receiver may have waited for days */
+	uint32_t expected_downtime_ms; /**< source; UINT32_MAX: not known */
+	bool verified;
+	uint64_t setup_end_ns; /**< when the first round began */
+	uint64_t end_ns;
+	uint64_t stop_ns, resumed_ns; /**< downtime, when both are set */
+	uint64_t progress_ns, memory_ns, qemu_poll_ns;
+	uint64_t own_bytes_peak;
+	const char *state; /**< last one told */
+	uint32_t refusals_told[WORKERS_MAX];
+	/* engine_message.c */
+	uint8_t out[MIGC_MSG_HEADER_BYTES + MIGC_MSG_BODY_BYTES_MAX];
+	uint8_t in[MIGC_MSG_HEADER_BYTES + MIGC_MSG_BODY_BYTES_MAX];
+	struct migc_msg msg;
+};
+
+/** Everything that can be set up before the peer is spoken to. Nothing of the guest is changed. */
+int engine_open(struct engine *e, struct migc_error *err);
+/** Workers begin to run. */
+int engine_launch(struct engine *e, struct migc_error *err);
+/** Workers end, everything is given back. */
+void engine_close(struct engine *e);
+/** The first connections may use their transport. */
+void engine_start_worker(struct engine *e, unsigned int worker);
+/** Close all connections with a reason the peer will read; waits until they are, for a moment. */
+void engine_disconnect(struct engine *e, const char *reason);
+/** Main lcore: let time pass usefully (one lcore: a turn of the worker; else a short sleep). */
+void engine_pump(struct engine *e);
+/** The same as idle callback. */
+void engine_idle(void *engine);
+/** @return transport state of a worker as it last said. */
+enum migc_transport_state engine_worker_state(const struct engine *e, unsigned int worker);
+/** The failure of any worker, or NULL. */
+const struct migc_error *engine_failure(const struct engine *e);
+/** Tell the state if it is another than before; call progress when it is time. */
+void engine_tell(struct engine *e, const char *state);
+
+/* engine_message.c */
+
+/** Send a message on a worker's control stream. Waits for room. @return 0, -ETIMEDOUT, -EINVAL. */
+int engine_send(struct engine *e, unsigned int worker, const struct migc_msg *msg);
+/** @return 1: a message is in e->msg (until the next call); 0: none; -EBADMSG. */
+int engine_receive(struct engine *e, unsigned int worker);
+
+/* engine_guest.c */
+
+/** Attach to QEMU, or to the files. */
+int engine_open_guest(struct engine *e, struct migc_error *err);
+/** Hash all regions. */
+int engine_hash(struct engine *e, struct migc_msg_digests *out);
+/** Map guest memory for devices that read it by DMA. */
+int engine_map_dma(struct engine *e, struct migc_error *err);
+/** Bytes of memory that are ours: anonymous and huge pages, not the guest's. */
+uint64_t engine_own_bytes(void);
+
+/* engine_report.c */
+
+void engine_fill_report(struct engine *e, const char *state);
+
+/* source_run.c, destination_run.c */
+
+enum migc_outcome source_run(struct engine *e, struct migc_error *err);
+enum migc_outcome destination_run(struct engine *e, struct migc_error *err);
+
+#endif

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <rte_dev.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+
+#include "engine.h"
+
+static int open_files(struct engine *e, struct migc_error *err)
+{
+	for (unsigned int i = 0; i < e->config->mem_count; i++) {
+		const struct migc_engine_mem *m = &e->config->mem[i];
+		int rc = migc_guestmem_add_file(e->gm, m->name, m->path, m->offset_bytes,
+						m->length_bytes, !e->config->source, err);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+int engine_open_guest(struct engine *e, struct migc_error *err)
+{
+	struct migc_qemu_config config = {
+		.qmp_path = e->config->qmp_path,
+		.destination = !e->config->source,
+		.idle = engine_idle,
+		.idle_ctx = e,
+		.log = e->config->log,
+	};
+	int rc = migc_guestmem_create(&e->gm);
+
+	if (rc != 0)
+		return migc_error_set(err, rc, "no memory for the guest's regions");
+	if (e->config->qmp_path == NULL)
+		return open_files(e, err);
+	rc = migc_qemu_open(&config, &e->qemu, err);
+	if (rc != 0)
+		return rc;
+	migc_qemu_info(e->qemu, &e->qemu_info);
+	return migc_qemu_discover(e->qemu, e->gm, err);
+}
+
+int engine_hash(struct engine *e, struct migc_msg_digests *out)
+{
+	out->region_count = (uint16_t)migc_guestmem_regions(e->gm);
+	for (unsigned int i = 0; i < out->region_count; i++) {
+		/* in the source's order, which is its own */
+		unsigned int own = e->config->source ? i : e->shared.own[i];
+		int rc = migc_guestmem_digest(e->gm, own, engine_idle, e, out->digest[i]);
+
+		if (rc != 0)
+			return rc;
+	}
+	return 0;
+}
+
+/** The bus device behind a compressdev: QAT names it `<address>_qat_comp`. */
+static struct rte_device *hardware_behind(const char *compressdev)
+{
+	struct rte_dev_iterator iterator;
+	struct rte_device *device;
+
+	RTE_DEV_FOREACH(device, "bus=pci", &iterator)
+	{
+		size_t length = strlen(rte_dev_name(device));
+
+		if (strncmp(rte_dev_name(device), compressdev, length) == 0 &&
+		    compressdev[length] == '_')
+			return device;
+	}
+	return NULL;
+}
+
+int engine_map_dma(struct engine *e, struct migc_error *err)
+{
+	bool registered = false;
+	int rc;
+
+	for (unsigned int i = 0; e->devices && i < migc_codec_devices_count(e->devices); i++) {
+		struct rte_device *device = hardware_behind(migc_codec_device_name(e->devices, i));
+
+		if (device == NULL)
+			continue;
+		if (!registered) {
+			rc = migc_guestmem_register(e->gm, err);
+			if (rc != 0)
+				return rc;
+			registered = true;
+		}
+		rc = migc_guestmem_dma_map(e->gm, device, err);
+		if (rc != 0 && rc != -ENOTSUP)
+			return rc;
+	}
+	return 0;
+}
+
+uint64_t engine_own_bytes(void)
+{
+	FILE *f = fopen("/proc/self/status", "re");
+	struct rte_malloc_socket_stats heap;
+	unsigned long kib;
+	uint64_t total = 0;
+	char line[256];
+
+	/* guest RAM is shared file memory (RssShmem, RssFile); what is anonymous is ours */
+	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "RssAnon: %lu kB", &kib) == 1)
+			total += (uint64_t)kib * 1024;
+	}
+	if (f)
+		fclose(f);
+	/* and so is what was taken from EAL's memory, which is shared file memory as well */
+	for (unsigned int i = 0; i < rte_socket_count(); i++) {
+		if (rte_malloc_get_socket_stats(rte_socket_id_by_idx(i), &heap) == 0)
+			total += heap.heap_allocsz_bytes;
+	}
+	return total;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "clock.h"
+#include "engine.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+static void add_codec(struct migc_report *r, const struct worker_counters *c)
+{
+	r->compression.raw_blocks += c->raw_blocks;
+	r->compression.deflate_blocks += c->deflate_blocks;
+	r->compression.zero_blocks += c->zero_blocks;
+	r->compression.pages += c->codec.pages;
+	r->compression.compressed_bytes += c->compressed_bytes + c->raw_bytes;
+	r->compression.fallback_blocks += c->codec.fallback_blocks;
+	r->compression.errors += c->codec.errors;
+	r->compression.did_not_shrink += c->codec.did_not_shrink;
+	r->compression.short_consumed += c->codec.short_consumed;
+	r->compression.short_produced += c->codec.short_produced;
+	r->compression.enqueue_full += c->codec.enqueue_full;
+	r->compression.bounce_bytes += c->codec.bounce_bytes;
+	r->compression.copied_pages += c->copied_pages;
+	r->inject.codec_error += c->codec.injected;
+}
+
+static void add_network(struct migc_report *r, const struct worker_counters *c)
+{
+	r->ram.transferred_bytes += c->transport.bytes_sent;
+	r->network.wire_bytes += c->wire_bytes;
+	r->network.packets_sent += c->tx_packets;
+	r->network.packets_received += c->rx_packets;
+	r->network.lost += c->transport.lost;
+	r->network.retransmitted_bytes += c->transport.retransmitted_bytes;
+	if (c->transport.rtt_us > r->network.rtt_us)
+		r->network.rtt_us = c->transport.rtt_us;
+	r->network.cwnd_bytes += c->transport.cwnd_bytes;
+	r->cpu.busy_cycles += c->busy_cycles;
+	r->cpu.idle_cycles += c->idle_cycles;
+	r->inject.loss += c->injected_loss;
+	r->inject.reorder += c->injected_reorder;
+	r->inject.duplicate += c->injected_duplicate;
+	r->inject.corrupt += c->injected_corrupt;
+}
+
+static void add_drops(struct migc_report *r, const struct worker_counters *c)
+{
+	r->drops.rx_not_ours += c->inet.rx_not_ours;
+	r->drops.rx_fragments += c->inet.rx_fragments;
+	r->drops.rx_malformed += c->inet.rx_malformed;
+	r->drops.rx_bad_checksum += c->inet.rx_bad_checksum;
+	r->drops.rx_unknown_port += c->rx_unknown_port;
+	r->drops.rx_forward_drops += c->rx_forward_drops;
+	r->drops.rx_not_quic += c->transport.datagrams_malformed;
+	r->drops.rx_undecryptable += c->transport.datagrams_undecryptable;
+	r->drops.tx_no_mbuf += c->tx_no_mbuf;
+	r->drops.tx_port_full += c->tx_port_full;
+	r->drops.tx_unresolved += c->inet.tx_unresolved;
+	r->drops.tx_no_route += c->inet.tx_no_route;
+	r->drops.retries_sent += c->transport.retries_sent;
+	r->drops.tokens_invalid += c->transport.tokens_invalid;
+	r->drops.handshakes_failed += c->transport.handshakes_failed;
+	r->drops.refused_busy += c->transport.refused_busy;
+	r->drops.blocks_failed += c->blocks_failed;
+}
+
+static void add_workers(struct engine *e, struct migc_report *r)
+{
+	for (unsigned int i = 0; e->workers && i < e->worker_count; i++) {
+		struct worker_counters c;
+
+		worker_read_counters(&e->workers[i], &c);
+		r->ram.duplicate_pages += c.zero_pages;
+		r->ram.normal_pages += c.data_pages;
+		add_codec(r, &c);
+		add_network(r, &c);
+		add_drops(r, &c);
+	}
+	r->compression.in_bytes = r->ram.normal_pages * MIGC_PAGE_BYTES;
+}
+
+static void add_rounds(const struct engine *e, struct migc_report *r)
+{
+	const struct rounds_record *record;
+
+	if (e->rounds == NULL)
+		return;
+	r->round_count = rounds_records(e->rounds, &record);
+	r->ram.dirty_sync_count = r->round_count;
+	r->ram.remaining_bytes = rounds_left(e->rounds) * MIGC_PAGE_BYTES;
+	for (unsigned int i = 0; i < r->round_count; i++) {
+		uint64_t ns = record[i].end_ns - record[i].begin_ns;
+
+		r->round[i].pages = record[i].pages;
+		r->round[i].bytes = record[i].guest_bytes;
+		r->round[i].ms = ns / NS_PER_MS;
+	}
+	r->ram.dirty_pages_rate = rounds_dirty_rate(e->rounds);
+}
+
+static void add_dirty(const struct engine *e, struct migc_report *r)
+{
+	struct migc_dirty_stats stats;
+
+	snprintf(r->dirty.tracker, sizeof(r->dirty.tracker), "%s",
+		 e->dirty ? migc_dirty_name(e->dirty) : "none");
+	if (e->dirty == NULL)
+		return;
+	migc_dirty_stats(e->dirty, &stats);
+	r->dirty.scans = stats.scans;
+	r->dirty.scan_us_max = stats.scan_ns_max / 1000;
+	r->dirty.reported_pages = stats.reported_pages;
+	r->dirty.narrowed_pages = stats.narrowed_pages;
+	r->dirty.attach_us = stats.inject_ns / 1000;
+}
+
+static void add_names(const struct engine *e, struct migc_report *r)
+{
+	snprintf(r->network.ethdev, sizeof(r->network.ethdev), "%s", e->port_info.name);
+	snprintf(r->network.driver, sizeof(r->network.driver), "%s", e->port_info.driver);
+	r->network.mtu = e->port_info.mtu;
+	r->network.workers = e->connections;
+	r->network.queues = e->port_info.queues;
+	snprintf(r->compression.codec, sizeof(r->compression.codec), "%s",
+		 e->devices ? "deflate" : "raw");
+	if (e->devices) {
+		snprintf(r->compression.device, sizeof(r->compression.device), "%s",
+			 migc_codec_device_name(e->devices, 0));
+		snprintf(r->compression.driver, sizeof(r->compression.driver), "%s",
+			 migc_codec_device_driver(e->devices, 0));
+		r->memory.mempool_bytes += migc_codec_memory_bytes(e->devices);
+	}
+	r->memory.mempool_bytes += e->port_info.memory_bytes;
+	r->memory.own_bytes_peak = e->own_bytes_peak;
+	r->inject.any = e->config->inject.any || e->config->inject.codec_error;
+	r->drops.rx_port_missed = e->port ? migc_port_missed(e->port) : 0;
+}
+
+static uint64_t timeval_ms(const struct timeval *t)
+{
+	return (uint64_t)t->tv_sec * 1000 + (uint64_t)t->tv_usec / 1000;
+}
+
+void engine_fill_report(struct engine *e, const char *state)
+{
+	uint64_t end = e->end_ns ? e->end_ns : clock_now_ns();
+	uint64_t from = e->setup_end_ns ? e->setup_end_ns : end;
+	struct migc_report *r = e->report;
+	struct rusage usage;
+
+	memset(r, 0, sizeof(*r));
+	r->source = e->config->source;
+	snprintf(r->status, sizeof(r->status), "%s", e->setup_end_ns ? "active" : "setup");
+	snprintf(r->state, sizeof(r->state), "%s", state);
+	r->total_time_ms = (end - (e->connected_ns ? e->connected_ns : e->begin_ns)) / NS_PER_MS;
+	r->setup_time_ms = (from - (e->connected_ns ? e->connected_ns : e->begin_ns)) / NS_PER_MS;
+	if (e->stop_ns && e->resumed_ns > e->stop_ns)
+		r->downtime_ms = (e->resumed_ns - e->stop_ns) / NS_PER_MS;
+	r->expected_downtime_ms = e->expected_downtime_ms;
+	r->has_expected_downtime = e->expected_downtime_ms != UINT32_MAX && e->config->source;
+	r->ram.total_bytes = e->gm ? migc_guestmem_total_bytes(e->gm) : 0;
+	r->ram.page_bytes = MIGC_PAGE_BYTES;
+	r->verified = e->verified;
+	add_workers(e, r);
+	add_rounds(e, r);
+	add_dirty(e, r);
+	add_names(e, r);
+	if (end > from)
+		r->ram.mbps_x100 = r->network.wire_bytes * 8 * 100 / ((end - from) / 1000 + 1);
+	if (getrusage(RUSAGE_SELF, &usage) == 0) {
+		r->cpu.user_ms = timeval_ms(&usage.ru_utime);
+		r->cpu.system_ms = timeval_ms(&usage.ru_stime);
+	}
+}

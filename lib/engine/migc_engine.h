@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef MIGC_ENGINE_H
+#define MIGC_ENGINE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "migc_codec.h"
+#include "migc_dirty.h"
+#include "migc_error.h"
+#include "migc_log.h"
+#include "migc_parse.h"
+#include "migc_port.h"
+#include "migc_report.h"
+#include "migc_session.h"
+#include "migc_transport.h"
+
+/**
+ * @file
+ * A whole migration, one end of it: joins guest memory, tracker, codec, transport, port and QEMU
+ * into pipelines on lcores, driven by the session's state machine. EAL is up before; every lcore
+ * that EAL has besides the main one becomes a worker (none: the main lcore does all in turn).
+ */
+
+/** A plain memory file (--mem). */
+struct migc_engine_mem {
+	const char *name;
+	const char *path;
+	uint64_t offset_bytes;
+	uint64_t length_bytes; /**< 0: to the end of the file */
+};
+
+struct migc_engine_config {
+	bool source;
+
+	/* guest: a QMP socket, or files */
+	const char *qmp_path;
+	const struct migc_engine_mem *mem;
+	unsigned int mem_count;
+
+	/* network */
+	const char *ethdev; /**< NULL: the first */
+	struct migc_prefix address;
+	uint32_t gateway; /**< 0: none */
+	uint16_t mtu; /**< 0: the port's */
+	uint16_t udp_port; /**< destination: first port to listen on */
+	struct migc_addr connect; /**< source: address and first port of the receiver */
+	uint64_t max_bandwidth_bits; /**< 0: no limit */
+	const struct migc_credentials *credentials;
+	const char *tls_hostname; /**< source: what the certificate must be for; NULL: any */
+	struct migc_inject_spec inject;
+
+	/* compression */
+	bool codec_raw; /**< compress nothing */
+	struct migc_codec_request codec;
+	const char *compressdev;
+	bool no_fallback;
+
+	/* migration */
+	enum migc_dirty_kind dirty;
+	uint32_t downtime_limit_ms;
+	uint32_t timeout_s; /**< 0: none */
+	bool timeout_suspends; /**< at the timeout: stop the guest and finish, instead of cancel */
+	bool verify;
+
+	/* the outside */
+	const volatile sig_atomic_t *cancel; /**< not 0: the operator's word */
+	/** Called on the main lcore, often; must not block. */
+	void (*progress)(void *ctx, const struct migc_report *report);
+	/** Destination: connections can be made now. */
+	void (*listening)(void *ctx, const struct migc_addr *addr);
+	/** Called when the session's state changes. */
+	void (*state)(void *ctx, const char *name);
+	void *ctx;
+	const struct migc_log *log;
+};
+
+/**
+ * Run one migration to its end. Main lcore.
+ *
+ * @param report filled as far as it got, also on failure
+ * @param err    the one line that says why, when the outcome is not DONE
+ * @return the outcome, which is the exit status. USAGE: nothing was touched.
+ */
+enum migc_outcome migc_engine_run(const struct migc_engine_config *config,
+				  struct migc_report *report, struct migc_error *err);
+
+#endif

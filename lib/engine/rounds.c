@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "migc_bitmap.h"
+#include "rounds.h"
+#include "send_path.h"
+
+/** Scan ahead when the rest of the round takes no longer than this. */
+#define SCAN_AHEAD_NS (MIGC_DIRTY_SETTLE_NS + UINT64_C(20000000))
+
+struct region_pages {
+	uint64_t pages;
+	uint64_t *due; /**< of this round, not handed out */
+	uint64_t *fresh; /**< reported since */
+	uint64_t *known; /**< were data at some time: the destination may hold something */
+};
+
+struct rounds {
+	const struct migc_guestmem *gm;
+	struct migc_dirty *dirty;
+	struct worker *workers;
+	unsigned int worker_count, next_worker;
+	void (*idle)(void *ctx);
+	void *idle_ctx;
+	unsigned int regions;
+	struct region_pages region[MIGC_REGIONS_MAX];
+
+	uint32_t round;
+	bool final;
+	bool scanned_ahead;
+	unsigned int feed_region;
+	uint64_t feed_cursor;
+	struct migc_span held; /**< taken from due, no ring had room */
+	bool have_held;
+	uint64_t pages; /**< of this round */
+	uint64_t left; /**< of them, not handed out */
+	uint64_t begin_ns;
+	uint64_t scan_ns; /**< when the last scan (or arming) was made */
+	uint64_t settled_ns; /**< when what is due may be read */
+	uint64_t dirty_rate; /**< pages a second, of the last scan */
+	uint64_t *holes; /**< rounds_next_holes(): map of the region being walked */
+	unsigned int hole_region;
+	uint64_t hole_cursor;
+
+	unsigned int record_count;
+	struct rounds_record record[ROUNDS_RECORDS];
+};
+
+static uint64_t region_max_pages(const struct rounds *r)
+{
+	uint64_t most = 1;
+
+	for (unsigned int i = 0; i < r->regions; i++) {
+		if (r->region[i].pages > most)
+			most = r->region[i].pages;
+	}
+	return most;
+}
+
+int rounds_create(const struct migc_guestmem *gm, struct migc_dirty *dirty, struct worker *workers,
+		  unsigned int worker_count, void (*idle)(void *ctx), void *idle_ctx,
+		  struct rounds **out, struct migc_error *err)
+{
+	struct rounds *r = calloc(1, sizeof(*r));
+	bool ok = r != NULL;
+
+	*out = r;
+	if (!ok)
+		return migc_error_set(err, -ENOMEM, "no memory for the dirty bitmaps");
+	r->gm = gm;
+	r->dirty = dirty;
+	r->workers = workers;
+	r->worker_count = worker_count;
+	r->idle = idle;
+	r->idle_ctx = idle_ctx;
+	r->regions = migc_guestmem_regions(gm);
+	r->scan_ns = clock_now_ns();
+	for (unsigned int i = 0; i < r->regions; i++) {
+		struct region_pages *p = &r->region[i];
+
+		p->pages = migc_guestmem_region(gm, i)->pages;
+		p->due = migc_bitmap_alloc(p->pages);
+		p->fresh = migc_bitmap_alloc(p->pages);
+		p->known = migc_bitmap_alloc(p->pages);
+		ok = ok && p->due && p->fresh && p->known;
+	}
+	r->holes = migc_bitmap_alloc(region_max_pages(r));
+	if (ok && r->holes)
+		return 0;
+	rounds_free(r);
+	*out = NULL;
+	return migc_error_set(err, -ENOMEM, "no memory for the dirty bitmaps");
+}
+
+void rounds_free(struct rounds *r)
+{
+	if (r == NULL)
+		return;
+	for (unsigned int i = 0; i < r->regions; i++) {
+		free(r->region[i].due);
+		free(r->region[i].fresh);
+		free(r->region[i].known);
+	}
+	free(r->holes);
+	free(r);
+}
+
+int rounds_all(struct rounds *r, struct migc_error *err)
+{
+	for (unsigned int i = 0; i < r->regions; i++) {
+		int rc = migc_guestmem_data_map(r->gm, i, r->region[i].fresh);
+
+		if (rc != 0)
+			return migc_error_set(err, rc, "cannot find the holes of region %s",
+					      migc_guestmem_region(r->gm, i)->name);
+	}
+	return 0;
+}
+
+static uint64_t fresh_pages(const struct rounds *r)
+{
+	uint64_t pages = 0;
+
+	for (unsigned int i = 0; i < r->regions; i++)
+		pages += migc_bitmap_count(r->region[i].fresh, r->region[i].pages);
+	return pages;
+}
+
+/** One scan of everything into `fresh`. */
+static int scan(struct rounds *r, struct migc_error *err)
+{
+	uint64_t before = fresh_pages(r), now;
+
+	if (r->dirty == NULL)
+		return 0;
+	for (unsigned int i = 0; i < r->regions; i++) {
+		int rc =
+			migc_dirty_scan(r->dirty, i, r->region[i].fresh, r->idle, r->idle_ctx, err);
+
+		if (rc != 0)
+			return rc;
+	}
+	now = clock_now_ns();
+	if (now > r->scan_ns)
+		r->dirty_rate =
+			(fresh_pages(r) - before) * UINT64_C(1000000000) / (now - r->scan_ns);
+	r->scan_ns = now;
+	return 0;
+}
+
+int rounds_begin(struct rounds *r, uint32_t round, bool final, bool raw, struct migc_error *err)
+{
+	int rc = final ? scan(r, err) : 0;
+
+	if (rc != 0)
+		return rc;
+	r->round = round;
+	r->final = final;
+	r->scanned_ahead = false;
+	r->feed_region = 0;
+	r->feed_cursor = 0;
+	r->pages = 0;
+	for (unsigned int i = 0; i < r->regions; i++) {
+		struct region_pages *p = &r->region[i];
+
+		migc_bitmap_or(p->due, p->fresh, p->pages);
+		migc_bitmap_or(p->known, p->fresh, p->pages);
+		migc_bitmap_zero(p->fresh, p->pages);
+		r->pages += migc_bitmap_count(p->due, p->pages);
+	}
+	r->left = r->pages;
+	r->begin_ns = clock_now_ns();
+	/* QEMU drains I/O when it stops the guest: nothing lands any more */
+	r->settled_ns = final || r->dirty == NULL ? r->begin_ns : r->scan_ns + MIGC_DIRTY_SETTLE_NS;
+	for (unsigned int i = 0; i < r->worker_count; i++)
+		send_path_begin_round(r->workers[i].send, round, final, raw);
+	return 0;
+}
+
+static bool give(struct rounds *r, const struct migc_span *span)
+{
+	for (unsigned int i = 0; i < r->worker_count; i++) {
+		struct worker *w = &r->workers[r->next_worker];
+
+		r->next_worker = (r->next_worker + 1) % r->worker_count;
+		if (send_path_give(w->send, span))
+			return true;
+	}
+	return false;
+}
+
+static bool next_span(struct rounds *r, struct migc_span *span)
+{
+	while (r->feed_region < r->regions) {
+		struct region_pages *p = &r->region[r->feed_region];
+
+		if (migc_span_take(p->due, p->pages, &r->feed_cursor, span)) {
+			span->region = (uint16_t)r->feed_region;
+			return true;
+		}
+		r->feed_region++;
+		r->feed_cursor = 0;
+	}
+	return false;
+}
+
+static uint64_t span_pages(const struct migc_span *span)
+{
+	return migc_bitmap_count(span->mask, MIGC_SPAN_PAGES);
+}
+
+/** How long the rest of the round will take at the rate so far; 0 while nobody can tell. */
+static uint64_t time_left_ns(const struct rounds *r, uint64_t now_ns)
+{
+	uint64_t sent = r->pages - r->left;
+	uint64_t spent = now_ns - r->settled_ns;
+
+	if (sent == 0 || now_ns <= r->settled_ns)
+		return UINT64_MAX;
+	return spent / sent * r->left + spent % sent * r->left / sent;
+}
+
+static int scan_ahead(struct rounds *r, uint64_t now_ns, struct migc_error *err)
+{
+	int rc;
+
+	if (r->dirty == NULL || r->final || r->scanned_ahead || r->left == 0 ||
+	    now_ns - r->scan_ns < ROUNDS_SCAN_INTERVAL_NS ||
+	    time_left_ns(r, now_ns) > SCAN_AHEAD_NS)
+		return 0;
+	r->scanned_ahead = true;
+	rc = scan(r, err);
+	if (rc != 0)
+		return rc;
+	/* written again before it was sent: send it once, in the next round */
+	r->left = r->have_held ? span_pages(&r->held) : 0;
+	for (unsigned int i = 0; i < r->regions; i++) {
+		migc_bitmap_andnot(r->region[i].due, r->region[i].fresh, r->region[i].pages);
+		r->left += migc_bitmap_count(r->region[i].due, r->region[i].pages);
+	}
+	return 0;
+}
+
+int rounds_feed(struct rounds *r, uint64_t now_ns, struct migc_error *err)
+{
+	int rc;
+
+	if (now_ns < r->settled_ns && r->pages)
+		return 0;
+	rc = scan_ahead(r, now_ns, err);
+	if (rc != 0)
+		return rc;
+	while (r->have_held || next_span(r, &r->held)) {
+		r->have_held = true;
+		if (!give(r, &r->held))
+			return 0;
+		r->left -= span_pages(&r->held);
+		r->have_held = false;
+	}
+	for (unsigned int i = 0; i < r->worker_count; i++) {
+		if (!send_path_idle(r->workers[i].send))
+			return 0;
+	}
+	return 1;
+}
+
+void rounds_close(struct rounds *r, uint64_t now_ns, uint64_t wire_bytes)
+{
+	struct rounds_record *record;
+
+	/* more rounds than records: the last one stands for the rest */
+	if (r->record_count < ROUNDS_RECORDS)
+		r->record_count++;
+	record = &r->record[r->record_count - 1];
+	record->pages = r->pages;
+	record->guest_bytes = r->pages * MIGC_PAGE_BYTES;
+	record->wire_bytes = wire_bytes;
+	record->begin_ns = r->settled_ns > r->begin_ns ? r->settled_ns : r->begin_ns;
+	record->end_ns = now_ns;
+}
+
+int rounds_scan(struct rounds *r, uint64_t now_ns, uint64_t enough, uint64_t *pages,
+		struct migc_error *err)
+{
+	int rc = 0;
+
+	*pages = fresh_pages(r);
+	if (r->scanned_ahead && *pages > enough)
+		return 0;
+	if (!r->scanned_ahead && now_ns - r->scan_ns<ROUNDS_SCAN_INTERVAL_NS && * pages> enough)
+		return 0;
+	rc = scan(r, err);
+	*pages = fresh_pages(r);
+	return rc;
+}
+
+void rounds_mark(struct rounds *r, const struct migc_page_list *pages)
+{
+	if (pages->region >= r->regions)
+		return;
+	for (unsigned int i = 0; i < pages->count; i++) {
+		if (pages->page[i] < r->region[pages->region].pages)
+			migc_bitmap_set(r->region[pages->region].fresh, pages->page[i]);
+	}
+}
+
+uint64_t rounds_blocks(const struct rounds *r)
+{
+	uint64_t blocks = 0;
+
+	for (unsigned int i = 0; i < r->worker_count; i++)
+		blocks += send_path_blocks(r->workers[i].send);
+	return blocks;
+}
+
+uint64_t rounds_pages(const struct rounds *r)
+{
+	return r->pages;
+}
+
+uint64_t rounds_sending_ns(const struct rounds *r, uint64_t now_ns)
+{
+	uint64_t from = r->settled_ns > r->begin_ns ? r->settled_ns : r->begin_ns;
+
+	return now_ns > from ? now_ns - from : 0;
+}
+
+uint64_t rounds_left(const struct rounds *r)
+{
+	return r->left;
+}
+
+uint64_t rounds_dirty_rate(const struct rounds *r)
+{
+	return r->dirty_rate;
+}
+
+unsigned int rounds_records(const struct rounds *r, const struct rounds_record **out)
+{
+	*out = r->record;
+	return r->record_count;
+}
+
+/** Map of what is to be told about the region: holes now, that matter. */
+static int load_holes(struct rounds *r, bool at_start)
+{
+	struct region_pages *p = &r->region[r->hole_region];
+	int rc;
+
+	migc_bitmap_zero(r->holes, p->pages);
+	rc = migc_guestmem_data_map(r->gm, r->hole_region, r->holes);
+	if (rc != 0)
+		return rc;
+	for (uint64_t i = 0; i < migc_bitmap_words(p->pages); i++)
+		r->holes[i] = at_start ? ~(r->holes[i] | p->known[i]) : ~r->holes[i] & p->known[i];
+	if (p->pages % 64)
+		r->holes[p->pages / 64] &= (UINT64_C(1) << (p->pages % 64)) - 1;
+	return 0;
+}
+
+int rounds_next_holes(struct rounds *r, bool at_start, struct migc_msg_punch *out)
+{
+	while (r->hole_region < r->regions) {
+		uint64_t pages = r->region[r->hole_region].pages;
+		int rc = r->hole_cursor == 0 ? load_holes(r, at_start) : 0;
+
+		if (rc != 0)
+			return rc;
+		out->region = (uint16_t)r->hole_region;
+		out->count = 0;
+		while (out->count < MIGC_MSG_PUNCH_RANGES_MAX) {
+			uint64_t first = migc_bitmap_next(r->holes, pages, r->hole_cursor);
+			uint64_t end;
+
+			if (first == MIGC_BITMAP_NONE) {
+				r->hole_cursor = pages;
+				break;
+			}
+			end = migc_bitmap_next_clear(r->holes, pages, first);
+			if (end - first > UINT32_MAX)
+				end = first + UINT32_MAX;
+			out->range[out->count].first = (uint32_t)first;
+			out->range[out->count].count = (uint32_t)(end - first);
+			out->count++;
+			r->hole_cursor = end;
+		}
+		if (r->hole_cursor >= pages) {
+			r->hole_region++;
+			r->hole_cursor = 0;
+		}
+		if (out->count)
+			return 1;
+	}
+	r->hole_region = 0;
+	r->hole_cursor = 0;
+	return 0;
+}

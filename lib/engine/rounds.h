@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef ROUNDS_H
+#define ROUNDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "migc_dirty.h"
+#include "migc_guestmem.h"
+#include "migc_wire.h"
+#include "worker.h"
+
+/**
+ * @file
+ * What is dirty, what is being sent, and when it may be read. Main lcore of the source.
+ *
+ * Two sets of pages: `due` (of the round that is being sent) and `fresh` (reported by a scan since
+ * that round began). A page is read no sooner than MIGC_DIRTY_SETTLE_NS after the scan that
+ * reported it, so that I/O that was in flight at the scan has landed. To lose no time by that,
+ * the scan for the next round is made while the last pages of this one are being sent; pages that
+ * it reports and that are still due are left for the next round.
+ */
+
+/** No scan sooner after another: each costs the guest a fault per page (facts: at 0.1 s, half). */
+#define ROUNDS_SCAN_INTERVAL_NS UINT64_C(500000000)
+
+struct rounds;
+
+struct rounds_record {
+	uint64_t pages, guest_bytes;
+	uint64_t wire_bytes; /**< at its end, since the start */
+	uint64_t begin_ns, end_ns;
+};
+
+/** @param dirty armed already; NULL: the guest is stopped or does not exist, nothing changes. */
+int rounds_create(const struct migc_guestmem *gm, struct migc_dirty *dirty, struct worker *workers,
+		  unsigned int worker_count, void (*idle)(void *ctx), void *idle_ctx,
+		  struct rounds **out, struct migc_error *err);
+void rounds_free(struct rounds *r);
+/** All data of the guest is due: the first round. Call after the tracker was armed. */
+int rounds_all(struct rounds *r, struct migc_error *err);
+/**
+ * Begin a round: what is fresh becomes due. Final: after one more scan, with the guest stopped.
+ * @param raw compress nothing (blocks that failed are tried again)
+ */
+int rounds_begin(struct rounds *r, uint32_t round, bool final, bool raw, struct migc_error *err);
+/**
+ * Hand out what may be handed out now; scan ahead when the end of the round is near.
+ * @return 1 when all of the round is in the transport, 0 when not, -errno.
+ */
+int rounds_feed(struct rounds *r, uint64_t now_ns, struct migc_error *err);
+/** A round was closed by the destination. */
+void rounds_close(struct rounds *r, uint64_t now_ns, uint64_t wire_bytes);
+/**
+ * Find out how many pages are dirty. A scan of a moment ago is believed when it says that there
+ * are more than `enough`; else the end is near and it is made sure of by another.
+ */
+int rounds_scan(struct rounds *r, uint64_t now_ns, uint64_t enough, uint64_t *pages,
+		struct migc_error *err);
+/** These pages were not applied: they are dirty. */
+void rounds_mark(struct rounds *r, const struct migc_page_list *pages);
+/** Blocks in the transport since the start; exact once rounds_feed() said 1. */
+uint64_t rounds_blocks(const struct rounds *r);
+/** Pages of the round. */
+uint64_t rounds_pages(const struct rounds *r);
+/** How long the round has been sending, the wait for its pages to settle not counted. */
+uint64_t rounds_sending_ns(const struct rounds *r, uint64_t now_ns);
+/** Pages of the round not handed out yet. */
+uint64_t rounds_left(const struct rounds *r);
+/** Pages a second that the guest dirtied between the last two scans; 0: not known. */
+uint64_t rounds_dirty_rate(const struct rounds *r);
+/** Records of the last rounds. @return how many, at most ROUNDS_RECORDS. */
+#define ROUNDS_RECORDS 64u
+unsigned int rounds_records(const struct rounds *r, const struct rounds_record **out);
+/**
+ * The next ranges that are holes now: at the start all holes of the guest, at the end those pages
+ * that were data once. Fills a PUNCH message.
+ * @return 1: filled, call again; 0: no more; -errno.
+ */
+int rounds_next_holes(struct rounds *r, bool at_start, struct migc_msg_punch *out);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SEND_BLOCK_H
+#define SEND_BLOCK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "migc_codec.h"
+#include "migc_page.h"
+#include "migc_transport.h"
+#include "migc_wire.h"
+#include "worker.h"
+
+/**
+ * @file
+ * One block of the source from its pages to its acknowledgement, and the path that owns it.
+ * Private to the send path.
+ */
+
+/** Blocks from collected to acknowledged, a worker. */
+#define SEND_BLOCKS 2048u
+/** Copies of a block's pages, where the tracker asks for them, a worker. */
+#define SEND_COPIES 96u
+#define SEND_COPY_BYTES (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
+
+struct send_block {
+	struct send_block *next;
+	struct migc_codec_job job;
+	struct migc_page_list pages;
+	bool zero; /**< ranges, already encoded in header */
+	uint32_t zero_pages;
+	uint8_t *copy; /**< the copied pages, NULL: they are read in place */
+	uint16_t header_bytes;
+	uint8_t header[MIGC_BLOCK_HEADER_BYTES_MAX];
+};
+
+struct send_path {
+	struct worker *worker;
+	const struct migc_guestmem *guestmem;
+	struct migc_codec *codec;
+	struct migc_dirty *dirty;
+	struct rte_ring *spans;
+	struct migc_collector collector;
+	struct send_block *blocks;
+	struct send_block *free_blocks;
+	unsigned int free_count;
+	struct send_block *ready_first, *ready_last; /**< encoded, waiting for room in a stream */
+	unsigned int in_codec;
+	unsigned int stream;
+	uint8_t *copies;
+	uint8_t *copy_free[SEND_COPIES];
+	unsigned int copy_count;
+	uint64_t taken; /**< spans */
+	uint64_t no_block, no_copy; /**< turns that could not begin a block for want of one */
+
+	/* written by the main lcore between rounds */
+	uint32_t round;
+	bool final, raw;
+	uint64_t given;
+
+	/* read by the main lcore */
+	uint64_t done
+		__attribute__((aligned(64))); /**< spans whose blocks are all in the transport */
+	uint64_t blocks_sent;
+};
+
+struct send_block *send_block_get(struct send_path *path);
+void send_block_put(struct send_path *path, struct send_block *block);
+/** Take over a list of pages: addresses, and copies where the tracker wants them. */
+void send_block_pages(struct send_path *path, struct send_block *block,
+		      const struct migc_page_list *pages);
+/** Take over a list of zero ranges. */
+void send_block_zero(struct send_path *path, struct send_block *block,
+		     const struct migc_zero_list *zero);
+/** The codec is done with it (or never had it): write the header. */
+void send_block_compressed(struct send_path *path, struct send_block *block);
+/** @return number of slices of header and payload; the last carries the block as its cookie. */
+unsigned int send_block_slices(struct send_path *path, struct send_block *block,
+			       struct migc_slice *slices);
+/** Count it as sent. */
+void send_block_count(struct send_path *path, const struct send_block *block);
+/** Acknowledged, or given up: free what it holds. */
+void send_block_release(struct send_path *path, struct send_block *block);
+
+#endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_malloc.h>
+#include <rte_ring.h>
+
+#include "migc_bitmap.h"
+#include "send_block.h"
+#include "send_path.h"
+
+/**
+ * Bytes that may wait in the transport for a packet: enough to fill packets, few enough that a
+ * page is read late and that a slow link does not fill memory.
+ */
+#define UNSENT_BYTES_MAX (512u << 10)
+/** Raw blocks hold no buffers: bound what may be on its way by bytes. */
+#define UNACKED_BYTES_MAX (48u << 20)
+#define CODEC_BURST 32u
+/** Slices of the largest block: its header, and a page or segment each. */
+#define SLICES_MAX (1u + 2u * MIGC_BLOCK_PAGES_MAX)
+
+int send_path_create(const struct send_path_config *config, struct send_path **out,
+		     struct migc_error *err)
+{
+	struct send_path *path = calloc(1, sizeof(*path));
+	char name[RTE_RING_NAMESIZE];
+
+	*out = path;
+	if (path == NULL)
+		return migc_error_set(err, -ENOMEM, "no memory for a worker's send path");
+	path->worker = config->worker;
+	path->guestmem = config->guestmem;
+	path->codec = config->codec;
+	snprintf(name, sizeof(name), "spans-%u", config->worker->index);
+	path->spans = rte_ring_create_elem(name, sizeof(struct migc_span), WORKER_SPANS * 2,
+					   config->socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
+	path->blocks = rte_calloc_socket("send_blocks", SEND_BLOCKS, sizeof(struct send_block), 64,
+					 config->socket);
+	if (path->spans == NULL || path->blocks == NULL) {
+		send_path_free(path);
+		*out = NULL;
+		return migc_error_set(err, -ENOMEM,
+				      "no memory for a worker's blocks: give EAL more (-m)");
+	}
+	for (unsigned int i = 0; i < SEND_BLOCKS; i++)
+		send_block_put(path, &path->blocks[i]);
+	migc_collector_init(&path->collector, migc_page_zero_test(), config->block_pages);
+	return 0;
+}
+
+void send_path_free(struct send_path *path)
+{
+	if (path == NULL)
+		return;
+	rte_ring_free(path->spans);
+	rte_free(path->blocks);
+	rte_free(path->copies);
+	free(path);
+}
+
+void send_path_limit_block(struct send_path *path, unsigned int block_pages)
+{
+	migc_collector_init(&path->collector, migc_page_zero_test(), block_pages);
+}
+
+int send_path_set_dirty(struct send_path *path, struct migc_dirty *dirty, bool copies)
+{
+	path->dirty = dirty;
+	if (!copies || path->copies)
+		return 0;
+	path->copies = rte_malloc("send_copies", (size_t)SEND_COPIES * SEND_COPY_BYTES, 4096);
+	if (path->copies == NULL)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < SEND_COPIES; i++)
+		path->copy_free[path->copy_count++] = path->copies + (size_t)i * SEND_COPY_BYTES;
+	return 0;
+}
+
+void send_path_begin_round(struct send_path *path, uint32_t round, bool final, bool raw)
+{
+	/* ordered before the spans by the ring's release */
+	path->round = round;
+	path->final = final;
+	path->raw = raw;
+}
+
+bool send_path_give(struct send_path *path, const struct migc_span *span)
+{
+	struct migc_span copy = *span;
+
+	if (path->given - __atomic_load_n(&path->done, __ATOMIC_RELAXED) >= WORKER_SPANS)
+		return false;
+	if (rte_ring_enqueue_elem(path->spans, &copy, sizeof(copy)) != 0)
+		return false;
+	path->given++;
+	return true;
+}
+
+bool send_path_idle(const struct send_path *path)
+{
+	/* pairs with the release in send_path_turn(): blocks_sent is counted */
+	return __atomic_load_n(&path->done, __ATOMIC_ACQUIRE) == path->given;
+}
+
+uint64_t send_path_blocks(const struct send_path *path)
+{
+	return __atomic_load_n(&path->blocks_sent, __ATOMIC_RELAXED);
+}
+
+/** The next stream with room for a whole block, round robin; -1: none now. */
+static int pick_stream(struct send_path *path, unsigned int slices)
+{
+	for (unsigned int i = 0; i < MIGC_TRANSPORT_BLOCK_STREAMS; i++) {
+		unsigned int stream = (path->stream + i) % MIGC_TRANSPORT_BLOCK_STREAMS;
+
+		if (migc_transport_room(path->worker->transport, stream) >= slices) {
+			path->stream = stream + 1;
+			return (int)stream;
+		}
+	}
+	return -1;
+}
+
+static bool transport_has_room(struct send_path *path)
+{
+	struct migc_transport *t = path->worker->transport;
+
+	return migc_transport_unsent_bytes(t) < UNSENT_BYTES_MAX &&
+	       migc_transport_unacked_bytes(t) < UNACKED_BYTES_MAX;
+}
+
+/** Put a finished block on a stream. @return false when no stream has room. */
+static bool send_block(struct send_path *path, struct send_block *block)
+{
+	struct migc_slice slices[SLICES_MAX];
+	unsigned int count = send_block_slices(path, block, slices);
+	int stream = pick_stream(path, count);
+
+	if (stream < 0)
+		return false;
+	if (migc_transport_send(path->worker->transport, (unsigned int)stream, slices, count) != 0)
+		return false;
+	send_block_count(path, block);
+	__atomic_store_n(&path->blocks_sent, path->blocks_sent + 1, __ATOMIC_RELAXED);
+	return true;
+}
+
+static bool send_ready(struct send_path *path)
+{
+	bool sent = false;
+
+	while (path->ready_first) {
+		struct send_block *block = path->ready_first;
+
+		if (!send_block(path, block))
+			break;
+		path->ready_first = block->next;
+		if (path->ready_first == NULL)
+			path->ready_last = NULL;
+		sent = true;
+	}
+	return sent;
+}
+
+static void make_ready(struct send_path *path, struct send_block *block)
+{
+	block->next = NULL;
+	if (path->ready_last)
+		path->ready_last->next = block;
+	else
+		path->ready_first = block;
+	path->ready_last = block;
+}
+
+static bool collect_compressed(struct send_path *path)
+{
+	struct migc_codec_job *done[CODEC_BURST];
+	unsigned int count = migc_codec_poll(path->codec, done, CODEC_BURST);
+
+	for (unsigned int i = 0; i < count; i++) {
+		struct send_block *block = done[i]->cookie;
+
+		path->in_codec--;
+		if (done[i]->status == -EIO)
+			worker_fail(
+				path->worker, -EIO,
+				"the compression device failed and --no-fallback forbids others");
+		send_block_compressed(path, block);
+		make_ready(path, block);
+	}
+	return count > 0;
+}
+
+static void start_block(struct send_path *path, struct send_block *block)
+{
+	send_block_pages(path, block, &path->collector.block);
+	migc_collector_clear_block(&path->collector);
+	if (path->codec == NULL || path->raw) {
+		send_block_compressed(path, block);
+		make_ready(path, block);
+		return;
+	}
+	block->job.cookie = block;
+	if (migc_codec_submit(path->codec, &block->job) != 0) {
+		block->job.data_bytes = 0;
+		send_block_compressed(path, block);
+		make_ready(path, block);
+		return;
+	}
+	path->in_codec++;
+}
+
+static void start_zero(struct send_path *path, struct send_block *block)
+{
+	send_block_zero(path, block, &path->collector.zero);
+	migc_collector_clear_zero(&path->collector);
+	make_ready(path, block);
+}
+
+/** May another block be begun? */
+static bool can_begin(struct send_path *path)
+{
+	if (path->free_count == 0) {
+		path->no_block++;
+		return false;
+	}
+	if (path->copies && path->copy_count == 0) {
+		path->no_copy++;
+		return false;
+	}
+	if (path->codec && migc_codec_room(path->codec) == 0)
+		return false;
+	return path->ready_first == NULL && transport_has_room(path);
+}
+
+/** Act on what the collector has. @return whether it had something. */
+static bool act(struct send_path *path, enum migc_collect what)
+{
+	if (what == MIGC_COLLECT_MORE)
+		return false;
+	if (what == MIGC_COLLECT_BLOCK)
+		start_block(path, send_block_get(path));
+	else
+		start_zero(path, send_block_get(path));
+	return true;
+}
+
+static bool take_span(struct send_path *path)
+{
+	const struct migc_region *region;
+	struct migc_span span;
+
+	if (rte_ring_dequeue_elem(path->spans, &span, sizeof(span)) != 0)
+		return false;
+	region = migc_guestmem_region(path->guestmem, span.region);
+	migc_collector_give(&path->collector, &span, region->addr);
+	path->taken++;
+	return true;
+}
+
+/** Begin blocks until the codec is full, the link is behind, or there are no spans left. */
+static bool produce(struct send_path *path)
+{
+	bool busy = false;
+
+	while (can_begin(path)) {
+		if (migc_collector_wants_span(&path->collector) && !take_span(path)) {
+			/* nothing more for now: what is open goes as it is */
+			if (!act(path, migc_collector_flush(&path->collector)))
+				break;
+			busy = true;
+			continue;
+		}
+		busy = true;
+		act(path, migc_collector_run(&path->collector));
+	}
+	return busy;
+}
+
+static bool all_sent(const struct send_path *path)
+{
+	return path->taken != path->done && path->in_codec == 0 && path->ready_first == NULL &&
+	       migc_collector_wants_span(&path->collector) &&
+	       migc_collector_flush(&path->collector) == MIGC_COLLECT_MORE &&
+	       rte_ring_empty(path->spans);
+}
+
+bool send_path_turn(struct send_path *path)
+{
+	bool busy = false;
+
+	if (migc_transport_state(path->worker->transport) != MIGC_TRANSPORT_CONNECTED)
+		return false;
+	if (path->codec && path->in_codec)
+		busy |= collect_compressed(path);
+	busy |= send_ready(path);
+	busy |= produce(path);
+	if (path->codec && path->in_codec)
+		busy |= collect_compressed(path);
+	busy |= send_ready(path);
+	if (all_sent(path)) {
+		/* pairs with the acquire in send_path_idle(): blocks_sent comes first */
+		__atomic_store_n(&path->done, path->taken, __ATOMIC_RELEASE);
+	}
+	return busy;
+}
+
+void send_path_acked(struct send_path *path, void *cookie)
+{
+	send_block_release(path, cookie);
+}
+
+void send_path_counters(const struct send_path *path, struct worker_counters *out)
+{
+	out->zero_pages = path->collector.zero_pages;
+	out->data_pages = path->collector.data_pages;
+	if (path->codec)
+		migc_codec_stats(path->codec, &out->codec);
+}

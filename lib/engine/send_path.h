@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef SEND_PATH_H
+#define SEND_PATH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "worker.h"
+
+/**
+ * @file
+ * A worker's half of the source: spans of dirty pages in, blocks on streams out.
+ *
+ *   spans ring -> collector (zero?) -> block -> codec -> header + payload slices -> transport
+ *
+ * A page is read in place by the codec (or, raw, by the transport), unless the tracker has to
+ * know exactly what was sent: then the block's pages are copied first.
+ */
+
+struct send_path_config {
+	struct worker *worker;
+	const struct migc_guestmem *guestmem;
+	struct migc_codec *codec; /**< NULL: everything raw */
+	unsigned int block_pages;
+	int socket;
+};
+
+int send_path_create(const struct send_path_config *config, struct send_path **out,
+		     struct migc_error *err);
+void send_path_free(struct send_path *path);
+
+/* ---- main lcore ---- */
+
+/** Blocks may have so many pages from now on (the peer's limit). Before the first span. */
+void send_path_limit_block(struct send_path *path, unsigned int block_pages);
+/**
+ * The tracker, once it is armed (NULL: none). Before the first span.
+ * @param copies whether some region needs copies: buffers for them are made now
+ */
+int send_path_set_dirty(struct send_path *path, struct migc_dirty *dirty, bool copies);
+/** Begin a round; all spans of the one before are done. `raw`: compress nothing in it. */
+void send_path_begin_round(struct send_path *path, uint32_t round, bool final, bool raw);
+/** Hand out a span. @return false when the ring is full. */
+bool send_path_give(struct send_path *path, const struct migc_span *span);
+/** Are all spans handed out in the transport? */
+bool send_path_idle(const struct send_path *path);
+/** Blocks put into the transport since the start. Exact when idle. */
+uint64_t send_path_blocks(const struct send_path *path);
+
+/* ---- worker ---- */
+
+bool send_path_turn(struct send_path *path);
+void send_path_acked(struct send_path *path, void *cookie);
+void send_path_counters(const struct send_path *path, struct worker_counters *out);
+
+#endif

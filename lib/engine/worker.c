@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include <rte_cycles.h>
+#include <rte_pause.h>
+
+#include "clock.h"
+#include "receive_path.h"
+#include "send_path.h"
+#include "worker.h"
+
+#define PUBLISH_EVERY_NS UINT64_C(2000000)
+/** Turns without work before the first sleep, and the sleeps' lengths. */
+#define IDLE_TURNS_PAUSE 32u
+#define IDLE_TURNS_SHORT 512u
+#define IDLE_SLEEP_SHORT_NS 20000
+#define IDLE_SLEEP_LONG_NS 100000
+
+void worker_fail(struct worker *w, int code, const char *text)
+{
+	if (__atomic_load_n(&w->failed, __ATOMIC_RELAXED))
+		return;
+	migc_error_set(&w->failure, code, "%s", text);
+	/* pairs with the acquire of the main lcore: failure is written */
+	__atomic_store_n(&w->failed, 1, __ATOMIC_RELEASE);
+}
+
+void worker_publish(struct worker *w)
+{
+	struct worker_counters *c = &w->counters;
+
+	migc_inet_stats(w->inet, &c->inet);
+	migc_transport_stats(w->transport, &c->transport);
+	c->injected_loss = w->inject_rx.dropped + w->inject_tx.dropped;
+	c->injected_reorder = w->inject_rx.reordered + w->inject_tx.reordered;
+	c->injected_duplicate = w->inject_rx.duplicated + w->inject_tx.duplicated;
+	c->injected_corrupt = w->inject_rx.corrupted + w->inject_tx.corrupted;
+	if (w->send)
+		send_path_counters(w->send, c);
+	if (w->receive)
+		receive_path_counters(w->receive, c);
+	/* seqlock writer; pairs with worker_read_counters() */
+	__atomic_store_n(&w->published_sequence, w->published_sequence + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	memcpy(&w->published, c, sizeof(*c));
+	__atomic_store_n(&w->published_sequence, w->published_sequence + 1, __ATOMIC_RELEASE);
+}
+
+void worker_read_counters(const struct worker *w, struct worker_counters *out)
+{
+	uint32_t before, after;
+
+	do {
+		before = __atomic_load_n(&w->published_sequence, __ATOMIC_ACQUIRE);
+		memcpy(out, &w->published, sizeof(*out));
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		after = __atomic_load_n(&w->published_sequence, __ATOMIC_RELAXED);
+	} while (before != after || (before & 1));
+}
+
+static void publish_state(struct worker *w)
+{
+	enum migc_transport_state state = migc_transport_state(w->transport);
+	const struct migc_error *error = migc_transport_error(w->transport);
+
+	if (state == MIGC_TRANSPORT_CLOSED && !w->failed) {
+		worker_fail(w, error->code ? error->code : -ECONNRESET,
+			    error->text[0] ? error->text : "the connection was closed");
+	}
+	if (w->counters.transport.handshakes_failed != w->refusals) {
+		w->refusal = *error;
+		/* pairs with the acquire of the main lcore: refusal is written */
+		__atomic_store_n(&w->refusals, (uint32_t)w->counters.transport.handshakes_failed,
+				 __ATOMIC_RELEASE);
+	}
+	/* pairs with the acquire of the main lcore: failure is written before CLOSED is seen */
+	__atomic_store_n(&w->transport_state, (uint32_t)state, __ATOMIC_RELEASE);
+}
+
+bool worker_turn(struct worker *w)
+{
+	uint64_t now = clock_now_ns();
+	bool busy = worker_receive(w, now) > 0;
+
+	/* pairs with the release of the main lcore: the transport is set up */
+	if (__atomic_load_n(&w->started, __ATOMIC_ACQUIRE)) {
+		if (w->close == 1 && __atomic_load_n(&w->close, __ATOMIC_ACQUIRE)) {
+			migc_transport_close(w->transport, 0, w->close_text, now);
+			w->close = 2;
+		}
+		if (migc_transport_expiry(w->transport) <= now)
+			migc_transport_expire(w->transport, now);
+		busy |= worker_control(w);
+		if (w->send)
+			busy |= send_path_turn(w->send);
+		if (w->receive)
+			busy |= receive_path_turn(w->receive);
+	}
+	busy |= worker_transmit(w, now) > 0;
+	if (now - w->publish_ns >= PUBLISH_EVERY_NS) {
+		worker_publish(w);
+		w->publish_ns = now;
+	}
+	publish_state(w);
+	return busy;
+}
+
+void worker_back_off(struct worker *w)
+{
+	struct timespec sleep = {0, IDLE_SLEEP_SHORT_NS};
+
+	if (w->idle_turns < UINT32_MAX)
+		w->idle_turns++;
+	if (w->idle_turns < IDLE_TURNS_PAUSE) {
+		rte_pause();
+		return;
+	}
+	if (w->idle_turns > IDLE_TURNS_SHORT)
+		sleep.tv_nsec = IDLE_SLEEP_LONG_NS;
+	/* the one system call of the loop: there is nothing to do, and a core that is polled for
+	 * nothing is a core taken from a guest */
+	nanosleep(&sleep, NULL);
+}
+
+int worker_main(void *worker)
+{
+	struct worker *w = worker;
+	uint64_t before = rte_rdtsc();
+
+	prctl(PR_SET_TIMERSLACK, 1UL);
+	/* pairs with the release of the main lcore */
+	while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
+		bool busy = worker_turn(w);
+		uint64_t after;
+
+		if (busy)
+			w->idle_turns = 0;
+		else
+			worker_back_off(w);
+		after = rte_rdtsc();
+		if (busy)
+			w->counters.busy_cycles += after - before;
+		else
+			w->counters.idle_cycles += after - before;
+		before = after;
+	}
+	worker_publish(w);
+	return 0;
+}

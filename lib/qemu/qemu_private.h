@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef QEMU_PRIVATE_H
+#define QEMU_PRIVATE_H
+
+#include "migc_qemu.h"
+#include "qmp.h"
+
+#define CAPABILITIES_MAX 4u
+#define SOCKET_PATH_BYTES 96u
+
+/** Where the switchover of a source stands: what must be done to have the guest run again. */
+enum switchover {
+	SWITCHOVER_NONE,
+	SWITCHOVER_MIGRATING, /**< `migrate` was said */
+	SWITCHOVER_STOPPED, /**< pre-switchover */
+	SWITCHOVER_CONTINUED, /**< migrate-continue was said */
+};
+
+struct migc_qemu {
+	struct migc_qemu_config config;
+	struct qmp qmp;
+	struct migc_qemu_info info;
+	unsigned int version_major, version_minor;
+	uint64_t ram_bytes;
+	char *backends; /**< the set of backends at discovery, to see changes */
+	/* what was changed */
+	struct {
+		const char *name;
+		bool before;
+	} capability[CAPABILITIES_MAX];
+	unsigned int capabilities;
+	bool bandwidth_changed;
+	uint64_t bandwidth_before;
+	/* device state */
+	enum switchover switchover;
+	char directory[SOCKET_PATH_BYTES - 16];
+	char socket_path[SOCKET_PATH_BYTES];
+	int listen_fd, state_fd;
+	uint8_t *state; /**< read ahead, before it was asked for */
+	size_t state_length, state_taken, state_capacity;
+	bool state_ended;
+};
+
+/** A private directory for a socket that QEMU, maybe another user, can use. */
+int qemu_make_directory(struct migc_qemu *q, bool qemu_binds, struct migc_error *err);
+void qemu_remove_directory(struct migc_qemu *q);
+/** Switch a migration capability, remembering what it was. */
+int qemu_set_capability(struct migc_qemu *q, const char *name, bool value, struct migc_error *err);
+/** query-migrate's status ("" when none), and its error if it failed. */
+int qemu_migration_status(struct migc_qemu *q, char *status, size_t capacity, char *why,
+			  size_t why_capacity, struct migc_error *err);
+/** query-status's status. */
+int qemu_run_state(struct migc_qemu *q, char *status, size_t capacity, struct migc_error *err);
+/** refuse.c: is there anything that cannot be moved? */
+int qemu_refuse(struct migc_qemu *q, struct migc_error *err);
+/** A text of all memory backends and their sizes. @param out freed with free() */
+int qemu_list_backends(struct migc_qemu *q, char **out, struct migc_error *err);
+/** qom-get as a string; "" when it is none. */
+int qemu_qom_string(struct migc_qemu *q, const char *path, const char *property, char *out,
+		    size_t capacity);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef QMP_H
+#define QMP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <jansson.h>
+
+#include "migc_error.h"
+
+/**
+ * @file
+ * A QMP client: one JSON object a line over a unix socket (QEMU's docs/interop/qmp-spec). Commands
+ * wait for their answer; events that come meanwhile are kept.
+ */
+
+struct qmp {
+	int fd;
+	pid_t pid; /**< of the peer, SO_PEERCRED */
+	uid_t uid;
+	unsigned int timeout_ms;
+	void (*idle)(void *ctx);
+	void *idle_ctx;
+	char *buffer; /**< bytes received and not parsed yet */
+	size_t length, capacity;
+	uint64_t next_id;
+	uint64_t stop_ns; /**< CLOCK_MONOTONIC when the last STOP event came; 0: none */
+	bool closed;
+};
+
+/** Connect, take the greeting, leave negotiation mode. */
+int qmp_open(struct qmp *q, const char *path, struct migc_error *err);
+void qmp_close(struct qmp *q);
+/**
+ * Run a command.
+ * @param arguments stolen; NULL: none
+ * @param result    the "return" value, to be json_decref()ed; NULL: not wanted
+ * @return 0; -EREMOTEIO (QEMU answered an error: its description is the message), -ESRCH (QEMU has
+ *   gone), -ETIMEDOUT, -EPROTO.
+ */
+int qmp_execute(struct qmp *q, const char *command, json_t *arguments, json_t **result,
+		struct migc_error *err);
+/** A line of the human monitor. @param text freed with free() */
+int qmp_hmp(struct qmp *q, const char *line, char **text, struct migc_error *err);
+/** Read events that are there. @return 0, -ESRCH. */
+int qmp_poll(struct qmp *q, struct migc_error *err);
+/** Wait at most a millisecond, usefully. */
+void qmp_idle(const struct qmp *q);
+uint64_t qmp_now_ns(void);
+
+#endif

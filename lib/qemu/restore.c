@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "qemu_private.h"
+
+static int set_capability(struct migc_qemu *q, const char *name, bool value, struct migc_error *err)
+{
+	return qmp_execute(&q->qmp, "migrate-set-capabilities",
+			   json_pack("{s:[{s:s,s:b}]}", "capabilities", "capability", name, "state",
+				     (int)value),
+			   NULL, err);
+}
+
+int qemu_set_capability(struct migc_qemu *q, const char *name, bool value, struct migc_error *err)
+{
+	json_t *list = NULL, *one;
+	bool before = false;
+	size_t index;
+	int rc = qmp_execute(&q->qmp, "query-migrate-capabilities", NULL, &list, err);
+
+	json_array_foreach(list, index, one)
+	{
+		const char *is = json_string_value(json_object_get(one, "capability"));
+
+		if (is && strcmp(is, name) == 0)
+			before = json_is_true(json_object_get(one, "state"));
+	}
+	json_decref(list);
+	if (rc != 0 || before == value)
+		return rc;
+	rc = set_capability(q, name, value, err);
+	if (rc == 0 && q->capabilities < CAPABILITIES_MAX) {
+		q->capability[q->capabilities].name = name;
+		q->capability[q->capabilities++].before = before;
+	}
+	return rc;
+}
+
+void migc_qemu_restore(struct migc_qemu *q)
+{
+	struct migc_error ignored = {0};
+
+	while (q->capabilities) {
+		q->capabilities--;
+		if (!q->qmp.closed)
+			set_capability(q, q->capability[q->capabilities].name,
+				       q->capability[q->capabilities].before, &ignored);
+	}
+	if (q->bandwidth_changed && !q->qmp.closed)
+		qmp_execute(&q->qmp, "migrate-set-parameters",
+			    json_pack("{s:I}", "max-bandwidth", (json_int_t)q->bandwidth_before),
+			    NULL, &ignored);
+	q->bandwidth_changed = false;
+}
+
+int qemu_make_directory(struct migc_qemu *q, bool qemu_binds, struct migc_error *err)
+{
+	const char *base = access("/run", W_OK) == 0 ? "/run" : "/tmp";
+
+	snprintf(q->directory, sizeof(q->directory), "%s/dpdk-migcomp-XXXXXX", base);
+	if (mkdtemp(q->directory) == NULL) {
+		q->directory[0] = '\0';
+		return migc_error_set(err, -errno, "no directory for a socket in %s: %s", base,
+				      strerror(errno));
+	}
+	snprintf(q->socket_path, sizeof(q->socket_path), "%s/state", q->directory);
+	/* a QEMU of another user must get at the socket, and nobody else at anything */
+	if (geteuid() == q->qmp.uid)
+		return 0;
+	if ((qemu_binds ? chown(q->directory, q->qmp.uid, (gid_t)-1) : chmod(q->directory, 0711)) !=
+	    0)
+		return migc_error_set(
+			err, -errno,
+			"QEMU's user cannot be let into %s: %s (run as root or as QEMU's "
+			"user)",
+			q->directory, strerror(errno));
+	return 0;
+}
+
+void qemu_remove_directory(struct migc_qemu *q)
+{
+	if (q->listen_fd >= 0)
+		close(q->listen_fd);
+	q->listen_fd = -1;
+	if (q->directory[0] == '\0')
+		return;
+	unlink(q->socket_path);
+	rmdir(q->directory);
+	q->directory[0] = '\0';
+}
