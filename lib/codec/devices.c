@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_bus_vdev.h>
+#include <rte_dev.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
@@ -63,7 +63,7 @@ static int find_or_create(const char *driver, bool *created)
 	*created = false;
 	if (id >= 0 || (strcmp(driver, "compress_isal") && strcmp(driver, "compress_zlib")))
 		return id;
-	if (rte_vdev_init(driver, NULL) != 0)
+	if (rte_eal_hotplug_add("vdev", driver, "") != 0)
 		return -ENODEV;
 	*created = true;
 	return find(driver);
@@ -126,7 +126,7 @@ static void stop(struct codec_device *d)
 		rte_compressdev_close(d->id);
 	}
 	if (d->created)
-		rte_vdev_uninit(d->name);
+		rte_eal_hotplug_remove("vdev", d->name);
 }
 
 static int add(struct migc_codec_devices *devices, unsigned int id, bool created,
