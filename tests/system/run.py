@@ -5,6 +5,7 @@ looks after each for what it left behind. Needs root.
 usage: run.py [--build DIR] [--full] [--filter REGEX] [--list]"""
 
 import argparse
+import fcntl
 import importlib
 import os
 import re
@@ -103,6 +104,17 @@ def load():
             importlib.import_module(name[:-3])
 
 
+def take_turns():
+    """Huge pages and leftovers belong to the whole machine: one run at a time. A lock without a
+    file, let go when we end."""
+    lock = os.open("/dev/shm", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        print("run.py: waiting for another run to end", file=sys.stderr)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+
+
 def arguments():
     parser = argparse.ArgumentParser(description="system tests of dpdk-migcomp")
     parser.add_argument("--build", default=os.path.join(HERE, "..", "..", "build"))
@@ -128,6 +140,7 @@ def main():
         return 1
     guest = subprocess.run([os.path.join(HERE, "..", "guest", "build-initramfs")], check=True,
                            stdout=subprocess.PIPE, text=True).stdout.strip()
+    take_turns()
     counts = {PASSED: 0, FAILED: 0, SKIPPED: 0}
     for number, test in enumerate(tests):
         start = time.monotonic()
