@@ -21,6 +21,10 @@ static int check_place(const char *path, uint64_t offset, uint64_t length, uint3
 			path, (unsigned long long)length, page);
 	if (length / MIGC_PAGE_BYTES > UINT32_MAX)
 		return migc_error_set(err, -EFBIG, "%s: a region holds at most 16 TiB", path);
+	/* the sum is an off_t, and not one that wrapped around */
+	if (offset > (uint64_t)INT64_MAX - length)
+		return migc_error_set(err, -EFBIG, "%s: the offset %llu is too far for a file",
+				      path, (unsigned long long)offset);
 	return 0;
 }
 
@@ -37,7 +41,9 @@ static int grow(int fd, const char *path, uint64_t have, uint64_t need, struct m
 
 static int open_file(const char *path, bool writable, struct stat *st, struct migc_error *err)
 {
-	int fd = open(path, (writable ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC, 0600);
+	/* O_NONBLOCK is for what turns out to be no file: opening a FIFO waits for its writer */
+	int fd =
+		open(path, (writable ? O_RDWR | O_CREAT : O_RDONLY) | O_CLOEXEC | O_NONBLOCK, 0600);
 
 	if (fd < 0)
 		return migc_error_set(err, -errno, "%s cannot be opened: %s", path,
