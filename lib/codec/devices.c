@@ -98,7 +98,7 @@ static int start(struct migc_codec_devices *devices, struct codec_device *d, uin
 	};
 	int rc;
 
-	d->queue_pairs = (uint16_t)devices->config.workers;
+	d->queue_pairs = (uint16_t)RTE_MIN(devices->config.workers, CODEC_WORKERS_MAX);
 	if (most && d->queue_pairs > most)
 		d->queue_pairs = most;
 	config.nb_queue_pairs = d->queue_pairs;
