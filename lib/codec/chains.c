@@ -9,20 +9,18 @@ static void nothing_to_free(void *addr, void *opaque)
 	(void)opaque;
 }
 
-/*
- * Guest memory is never freed by an mbuf: one count for all, which attaching sets and detaching
- * lowers, and which nobody ever looks at to free anything.
- */
-static struct rte_mbuf_ext_shared_info shared_info = {.free_cb = nothing_to_free};
-
 struct rte_mbuf *chain_external(struct migc_codec *codec, uint8_t *data, uint16_t length)
 {
 	struct rte_mbuf *m = rte_pktmbuf_alloc(codec->externals);
 
 	if (m == NULL)
 		return NULL;
-	rte_mbuf_ext_refcnt_set(&shared_info, 2);
-	rte_pktmbuf_attach_extbuf(m, data, (rte_iova_t)(uintptr_t)data, length, &shared_info);
+	/* guest memory is never freed by an mbuf: one count for all of an engine, which attaching
+	 * sets and detaching lowers, and which nobody ever looks at to free anything */
+	codec->shared_info.free_cb = nothing_to_free;
+	rte_mbuf_ext_refcnt_set(&codec->shared_info, 2);
+	rte_pktmbuf_attach_extbuf(m, data, (rte_iova_t)(uintptr_t)data, length,
+				  &codec->shared_info);
 	m->data_off = 0;
 	m->data_len = length;
 	m->pkt_len = length;

@@ -136,18 +136,26 @@ void migc_codec_free(struct migc_codec *c)
 	free(c);
 }
 
-unsigned int migc_codec_room(const struct migc_codec *c)
+/** Jobs that may be here at a time. */
+static unsigned int window(const struct migc_codec *c)
 {
 	unsigned int first = submit_next_lane(c, 0);
-	unsigned int window, room, blocks;
 
 	if (first == c->lanes)
-		return c->jobs < CODEC_JOBS_MAX / 2 ? CODEC_JOBS_MAX / 2 - c->jobs : 0;
+		return CODEC_JOBS_MAX / 2;
 	/* a device of its own queue, and as many again that wait for it */
-	window = 2u * c->lane[first].device->plan.in_flight;
-	room = c->jobs < window ? window - c->jobs : 0;
-	if (c->segments) {
-		blocks = rte_mempool_avail_count(c->segments) / (2 * MIGC_BLOCK_PAGES_MAX);
+	return 2u * c->lane[first].device->plan.in_flight;
+}
+
+unsigned int migc_codec_room(const struct migc_codec *c)
+{
+	unsigned int most = window(c);
+	unsigned int room = c->jobs < most ? most - c->jobs : 0;
+
+	if (room && c->segments) {
+		unsigned int blocks =
+			rte_mempool_avail_count(c->segments) / (2 * MIGC_BLOCK_PAGES_MAX);
+
 		room = room < blocks ? room : blocks;
 	}
 	return room;
@@ -162,15 +170,16 @@ int migc_codec_submit(struct migc_codec *c, struct migc_codec_job *job)
 {
 	unsigned int lane = submit_next_lane(c, 0);
 
-	if (c->jobs == CODEC_JOBS_MAX)
+	if (c->jobs >= window(c))
 		return -ENOBUFS;
-	if (lane == c->lanes || submit_to_lane(c, job, lane) != 0) {
-		c->stats.fallback_blocks++;
-		c->jobs++;
-		complete_job(c, job, c->decompress ? -EBADMSG : -ENOSPC);
-		return 0;
-	}
 	c->jobs++;
+	if (lane != 0) {
+		complete_elsewhere(c, job, 0);
+	} else if (submit_to_lane(c, job, 0) != 0) {
+		/* a want of buffers, and not the device's fault */
+		c->stats.fallback_blocks++;
+		complete_job(c, job, c->decompress ? -EBADMSG : -ENOSPC);
+	}
 	return 0;
 }
 

@@ -38,7 +38,7 @@ struct migc_codec_devices {
 
 /** What an op carries besides what compressdev knows of. */
 struct codec_op {
-	struct migc_codec_job *job; /**< NULL: given up, its buffers only wait to come back */
+	struct migc_codec_job *job; /**< NULL: free, or given up and to come back one day */
 	unsigned int lane;
 };
 
@@ -65,6 +65,7 @@ struct migc_codec {
 	struct rte_mempool *segments; /**< compress: where compressed blocks live */
 	struct rte_mempool *buffers; /**< decompress: where they come in */
 	struct rte_mempool *bounces; /**< for devices that take no chains */
+	struct rte_mbuf_ext_shared_info shared_info; /**< of externals: this lcore's alone */
 	uint8_t *scratch; /**< what spills over a destination's end */
 	uint8_t *zeros; /**< bytes of the tail */
 	struct rte_mbuf *tail;
@@ -118,5 +119,7 @@ void complete_op(struct migc_codec *codec, struct rte_comp_op *op);
 /** A lane stopped answering: do its jobs elsewhere. */
 void complete_lost(struct migc_codec *codec, unsigned int lane);
 void complete_job(struct migc_codec *codec, struct migc_codec_job *job, int status);
+/** The device of that lane cannot: the next one, or raw. */
+void complete_elsewhere(struct migc_codec *codec, struct migc_codec_job *job, unsigned int lane);
 
 #endif

@@ -4,6 +4,12 @@
 
 #include "codec_private.h"
 
+/** A lane whose ops are to be given up. */
+struct lost {
+	struct migc_codec *codec;
+	unsigned int lane;
+};
+
 void complete_job(struct migc_codec *codec, struct migc_codec_job *job, int status)
 {
 	job->status = status;
@@ -17,8 +23,7 @@ void complete_job(struct migc_codec *codec, struct migc_codec_job *job, int stat
 	codec->finished[codec->finished_count++] = job;
 }
 
-/** This device cannot: the next one, or raw. */
-static void try_elsewhere(struct migc_codec *codec, struct migc_codec_job *job, unsigned int lane)
+void complete_elsewhere(struct migc_codec *codec, struct migc_codec_job *job, unsigned int lane)
 {
 	unsigned int next = submit_next_lane(codec, lane + 1);
 
@@ -26,7 +31,9 @@ static void try_elsewhere(struct migc_codec *codec, struct migc_codec_job *job, 
 		complete_job(codec, job, codec->decompress ? -EBADMSG : -EIO);
 		return;
 	}
-	codec->stats.fallback_blocks++;
+	/* once for a block, however many devices fail it */
+	if (lane == 0)
+		codec->stats.fallback_blocks++;
 	if (next < codec->lanes && submit_to_lane(codec, job, next) == 0)
 		return;
 	/* compression: raw remains; decompression: the source is told, and sends it again */
@@ -84,13 +91,13 @@ static void compressed(struct migc_codec *codec, struct migc_codec_job *job, uns
 		complete_job(codec, job, -ENOSPC);
 	} else if (op->status != RTE_COMP_OP_STATUS_SUCCESS) {
 		codec->stats.errors++;
-		try_elsewhere(codec, job, lane);
+		complete_elsewhere(codec, job, lane);
 	} else if (op->consumed != length || op->produced == 0) {
 		/* SUCCESS, and yet a part of the source is missing */
 		codec->stats.short_consumed++;
-		try_elsewhere(codec, job, lane);
+		complete_elsewhere(codec, job, lane);
 	} else if (!take_compressed(codec, job, plan, op)) {
-		try_elsewhere(codec, job, codec->lanes);
+		complete_elsewhere(codec, job, lane);
 	} else {
 		codec->stats.in_bytes += length;
 		codec->stats.out_bytes += op->produced;
@@ -117,7 +124,7 @@ static void decompressed(struct migc_codec *codec, struct migc_codec_job *job, u
 	if (op->status != RTE_COMP_OP_STATUS_SUCCESS) {
 		codec->stats.errors++;
 		tail_detach(codec, op);
-		try_elsewhere(codec, job, lane);
+		complete_elsewhere(codec, job, lane);
 	} else if (op->produced != length) {
 		/* what the stream holds is not what the header says: another device says no other
 		 */
@@ -143,7 +150,12 @@ void complete_op(struct migc_codec *codec, struct rte_comp_op *op)
 
 	codec->stats.ops++;
 	if (job == NULL) {
-		/* done elsewhere meanwhile */
+		/* given up meanwhile; the block that was to be decompressed stayed here */
+		if (codec->decompress) {
+			tail_detach(codec, op);
+			rte_pktmbuf_free(op->m_src);
+			op->m_src = NULL;
+		}
 		submit_free_op(codec, op);
 		return;
 	}
@@ -156,8 +168,31 @@ void complete_op(struct migc_codec *codec, struct rte_comp_op *op)
 	submit_free_op(codec, op);
 }
 
+/** Give up an op that a lost lane still has. */
+static void give_up(struct rte_mempool *pool, void *context, void *object, unsigned int i)
+{
+	struct lost *lost = context;
+	struct codec_op *op = codec_op(object);
+	struct migc_codec_job *job = op->job;
+
+	(void)pool;
+	(void)i;
+	if (job == NULL || op->lane != lost->lane)
+		return;
+	op->job = NULL;
+	lost->codec->stats.errors++;
+	if (lost->codec->decompress) {
+		/* the device may still read it, and no other may have it meanwhile */
+		job->data = NULL;
+		complete_job(lost->codec, job, -EBADMSG);
+	} else {
+		complete_elsewhere(lost->codec, job, lost->lane);
+	}
+}
+
 void complete_lost(struct migc_codec *codec, unsigned int index)
 {
+	struct lost lost = {codec, index};
 	struct codec_lane *lane = &codec->lane[index];
 	unsigned int waiting = lane->pending_count;
 
@@ -167,4 +202,6 @@ void complete_lost(struct migc_codec *codec, unsigned int index)
 		lane->pending[i]->status = RTE_COMP_OP_STATUS_ERROR;
 		complete_op(codec, lane->pending[i]);
 	}
+	/* what waited is done with; what is still of this lane is with the device */
+	rte_mempool_obj_iter(codec->ops, give_up, &lost);
 }

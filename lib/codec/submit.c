@@ -75,6 +75,7 @@ void submit_free_op(struct migc_codec *codec, struct rte_comp_op *op)
 	else if (op->m_src)
 		tail_detach(codec, op);
 	rte_pktmbuf_free(op->m_dst);
+	codec_op(op)->job = NULL;
 	rte_comp_op_free(op);
 }
 
