@@ -3,115 +3,156 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "qemu_private.h"
-#include "qemu_process.h"
 
-#define ANSWER_TIMEOUT_MS 10000
-
-static void take_string(const json_t *object, const char *key, char *out, size_t capacity)
+static void copy_string(char *out, size_t capacity, const json_t *value)
 {
-	const char *text = json_string_value(json_object_get(object, key));
+	const char *text = json_string_value(value);
 
 	snprintf(out, capacity, "%s", text ? text : "");
 }
 
-static int read_version(struct migc_qemu *q, struct migc_error *err)
+int qemu_qom_string(struct migc_qemu *q, const char *path, const char *property, char *out,
+		    size_t capacity)
 {
-	json_int_t numbers[3];
+	struct migc_error ignored = {0};
 	json_t *result = NULL;
-	int rc = qmp_command(&q->qmp, "query-version", NULL, &result, err);
+	int rc = qmp_execute(&q->qmp, "qom-get",
+			     json_pack("{s:s,s:s}", "path", path, "property", property), &result,
+			     &ignored);
 
-	if (rc != 0)
-		return rc;
-	if (json_unpack(result, "{s:{s:I, s:I, s:I}}", "qemu", "major", &numbers[0], "minor",
-			&numbers[1], "micro", &numbers[2]) != 0 ||
-	    numbers[0] < 0 || numbers[0] > 10000 || numbers[1] < 0 || numbers[1] > 99)
-		rc = migc_error_set(err, -EPROTO, "QEMU's answer to query-version is malformed");
-	json_decref(result);
-	if (rc != 0)
-		return rc;
-	q->version = (unsigned int)(numbers[0] * 100 + numbers[1]);
-	snprintf(q->info.version, sizeof(q->info.version), "%d.%d.%d", (int)numbers[0],
-		 (int)numbers[1], (int)numbers[2]);
-	return 0;
-}
-
-static int read_machine(struct migc_qemu *q, struct migc_error *err)
-{
-	static const char suffix[] = "-machine";
-	size_t length;
-	json_t *result = NULL;
-	int rc = qmp_command(&q->qmp, "qom-get",
-			     json_pack("{s:s, s:s}", "path", "/machine", "property", "type"),
-			     &result, err);
-
-	if (rc != 0)
-		return rc;
-	snprintf(q->info.machine, sizeof(q->info.machine), "%s",
-		 json_is_string(result) ? json_string_value(result) : "");
-	json_decref(result);
-	length = strlen(q->info.machine);
-	if (length >= strlen(suffix) &&
-	    strcmp(q->info.machine + length - strlen(suffix), suffix) == 0)
-		q->info.machine[length - strlen(suffix)] = '\0';
-	return 0;
-}
-
-int qemu_query_running(struct migc_qemu *q, bool *running, char *status, struct migc_error *err)
-{
-	json_t *result = NULL;
-	int rc = qmp_command(&q->qmp, "query-status", NULL, &result, err);
-
-	if (rc != 0)
-		return rc;
-	if (!json_is_boolean(json_object_get(result, "running")))
-		rc = migc_error_set(err, -EPROTO, "QEMU's answer to query-status is malformed");
-	*running = json_is_true(json_object_get(result, "running"));
-	if (status)
-		take_string(result, "status", status, 32);
+	copy_string(out, capacity, result);
 	json_decref(result);
 	return rc;
 }
 
-/** A thread that only QEMU has, to tell it from a process that made the socket for it. */
-static pid_t read_vcpu_thread(struct migc_qemu *q)
+int qemu_run_state(struct migc_qemu *q, char *status, size_t capacity, struct migc_error *err)
 {
 	json_t *result = NULL;
-	json_int_t thread = 0;
+	int rc = qmp_execute(&q->qmp, "query-status", NULL, &result, err);
 
-	if (qmp_command(&q->qmp, "query-cpus-fast", NULL, &result, NULL) == 0)
-		thread =
-			json_integer_value(json_object_get(json_array_get(result, 0), "thread-id"));
+	copy_string(status, capacity, json_object_get(result, "status"));
 	json_decref(result);
-	return thread > 0 && thread <= INT32_MAX ? (pid_t)thread : 0;
+	return rc;
 }
 
-static int read_all(struct migc_qemu *q, struct migc_error *err)
+int qemu_migration_status(struct migc_qemu *q, char *status, size_t capacity, char *why,
+			  size_t why_capacity, struct migc_error *err)
 {
 	json_t *result = NULL;
+	int rc = qmp_execute(&q->qmp, "query-migrate", NULL, &result, err);
+
+	copy_string(status, capacity, json_object_get(result, "status"));
+	if (why)
+		copy_string(why, why_capacity, json_object_get(result, "error-desc"));
+	json_decref(result);
+	return rc;
+}
+
+static int read_version(struct migc_qemu *q, struct migc_error *err)
+{
+	json_t *result = NULL, *version;
+	int rc = qmp_execute(&q->qmp, "query-version", NULL, &result, err);
+
+	version = json_object_get(result, "qemu");
+	q->version_major = (unsigned int)json_integer_value(json_object_get(version, "major"));
+	q->version_minor = (unsigned int)json_integer_value(json_object_get(version, "minor"));
+	snprintf(q->info.version, sizeof(q->info.version), "%u.%u.%u", q->version_major,
+		 q->version_minor,
+		 (unsigned int)json_integer_value(json_object_get(version, "micro")));
+	json_decref(result);
+	return rc;
+}
+
+static int read_identity(struct migc_qemu *q, struct migc_error *err)
+{
+	static const char suffix[] = "-machine";
+	json_t *result = NULL;
+	char status[64];
+	size_t length;
 	int rc = read_version(q, err);
 
-	if (rc == 0)
-		rc = read_machine(q, err);
-	if (rc == 0)
-		rc = qmp_command(&q->qmp, "query-name", NULL, &result, err);
-	if (rc == 0) {
-		take_string(result, "name", q->info.name, sizeof(q->info.name));
-		json_decref(result);
-		rc = qemu_query_running(q, &q->info.running, NULL, err);
-	}
-	if (rc == 0)
-		rc = qemu_migration_query(q, err);
-	if (rc == 0 &&
-	    (q->migration == QEMU_MIGRATION_GOING || q->migration == QEMU_MIGRATION_PRE_SWITCHOVER))
-		rc = migc_error_set(err, -EBUSY,
-				    "a migration of this QEMU is going on (wait for its end, or "
-				    "end it with the QMP command migrate_cancel)");
 	if (rc != 0)
 		return rc;
-	rc = qemu_process_find(q->qmp.fd, read_vcpu_thread(q), &q->info.pid);
-	return rc ? migc_error_set(err, rc, "cannot tell QEMU's process: %s", strerror(-rc)) : 0;
+	q->info.pid = q->qmp.pid;
+	qemu_qom_string(q, "/machine", "type", q->info.machine, sizeof(q->info.machine));
+	length = strlen(q->info.machine);
+	if (length >= sizeof(suffix) &&
+	    strcmp(q->info.machine + length - (sizeof(suffix) - 1), suffix) == 0)
+		q->info.machine[length - (sizeof(suffix) - 1)] = '\0';
+	rc = qmp_execute(&q->qmp, "query-name", NULL, &result, err);
+	copy_string(q->info.name, sizeof(q->info.name), json_object_get(result, "name"));
+	json_decref(result);
+	if (rc == 0)
+		rc = qemu_run_state(q, status, sizeof(status), err);
+	q->info.running = strcmp(status, "running") == 0;
+	return rc;
+}
+
+/** A migration that goes on there is somebody's; one that ended is nobody's. */
+static int check_not_busy(struct migc_qemu *q, struct migc_error *err)
+{
+	static const char *const free_states[] = {"", "none", "completed", "failed", "cancelled"};
+	char status[64];
+	int rc = qemu_migration_status(q, status, sizeof(status), NULL, 0, err);
+
+	if (rc != 0)
+		return rc;
+	for (unsigned int i = 0; i < sizeof(free_states) / sizeof(free_states[0]); i++) {
+		if (strcmp(status, free_states[i]) == 0)
+			return 0;
+	}
+	return migc_error_set(
+		err, -EBUSY,
+		"this QEMU is already migrating (%s): wait for its end, or cancel it (QMP: "
+		"migrate_cancel)",
+		status);
+}
+
+static int check_state(struct migc_qemu *q, struct migc_error *err)
+{
+	char status[64];
+	int rc = qemu_run_state(q, status, sizeof(status), err);
+
+	if (rc != 0)
+		return rc;
+	if (q->config.destination && strcmp(status, "inmigrate") != 0)
+		return migc_error_set(
+			err, -EINVAL,
+			"the destination QEMU is %s: start it with -incoming defer -S", status);
+	if (!q->config.destination && strcmp(status, "running") != 0 &&
+	    strcmp(status, "paused") != 0)
+		return migc_error_set(
+			err, -EINVAL,
+			"the source VM is %s: it can be moved when it is running or paused",
+			status);
+	return 0;
+}
+
+/** QMP does not tell whether a QEMU with -incoming was given -S: its command line does. */
+static int check_paused_start(struct migc_qemu *q, struct migc_error *err)
+{
+	char path[64], text[65536];
+	size_t length;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)q->info.pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return migc_error_set(err, -errno, "%s cannot be read: %s", path, strerror(errno));
+	length = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[length] = '\0';
+	for (size_t at = 0; at < length; at += strlen(text + at) + 1) {
+		if (strcmp(text + at, "-S") == 0 || strcmp(text + at, "--S") == 0)
+			return 0;
+	}
+	return migc_error_set(
+		err, -EINVAL,
+		"the destination QEMU was started without -S: it would run the VM before "
+		"the source has let go of it; start it with -incoming defer -S");
 }
 
 int migc_qemu_open(const struct migc_qemu_config *config, struct migc_qemu **out,
@@ -120,31 +161,28 @@ int migc_qemu_open(const struct migc_qemu_config *config, struct migc_qemu **out
 	struct migc_qemu *q = calloc(1, sizeof(*q));
 	int rc;
 
+	*out = NULL;
 	if (q == NULL)
-		return migc_error_set(err, -ENOMEM, "no memory for a QMP connection");
-	q->destination = config->destination;
-	q->log = config->log;
-	state_socket_init(&q->state);
-	q->qmp = (struct qmp){
-		.fd = -1,
-		.answer_timeout_ms = config->answer_timeout_ms ? config->answer_timeout_ms
-							       : ANSWER_TIMEOUT_MS,
-		.idle = config->idle,
-		.idle_ctx = config->idle_ctx,
-		.on_event = qemu_on_event,
-		.on_posted = qemu_on_posted,
-		.ctx = q,
-	};
-	rc = qmp_connect(&q->qmp, config->qmp_path, err);
+		return migc_error_set(err, -ENOMEM, "no memory for QEMU");
+	q->config = *config;
+	q->qmp.timeout_ms = config->answer_timeout_ms;
+	q->qmp.idle = config->idle;
+	q->qmp.idle_ctx = config->idle_ctx;
+	q->listen_fd = -1;
+	q->state_fd = -1;
+	rc = qmp_open(&q->qmp, config->qmp_path, err);
 	if (rc == 0)
-		rc = read_all(q, err);
+		rc = read_identity(q, err);
+	if (rc == 0)
+		rc = check_not_busy(q, err);
+	if (rc == 0)
+		rc = check_state(q, err);
+	if (rc == 0 && config->destination)
+		rc = check_paused_start(q, err);
 	if (rc != 0) {
 		migc_qemu_close(q);
 		return rc;
 	}
-	q->was_running = q->info.running;
-	migc_log(q->log, MIGC_LOG_INFO, "QEMU %s, %s, process %d", q->info.version, q->info.machine,
-		 (int)q->info.pid);
 	*out = q;
 	return 0;
 }
@@ -154,11 +192,12 @@ void migc_qemu_close(struct migc_qemu *q)
 	if (q == NULL)
 		return;
 	migc_qemu_restore(q);
-	state_socket_close(&q->state);
-	qemu_buffer_free(&q->buffer);
+	qemu_remove_directory(q);
+	if (q->state_fd >= 0)
+		close(q->state_fd);
 	qmp_close(&q->qmp);
-	json_decref(q->parameters_were);
-	free(q->memory_signature);
+	free(q->state);
+	free(q->backends);
 	free(q);
 }
 

@@ -1,104 +1,62 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef MIGC_QEMU_PRIVATE_H
-#define MIGC_QEMU_PRIVATE_H
+#ifndef QEMU_PRIVATE_H
+#define QEMU_PRIVATE_H
 
 #include "migc_qemu.h"
 #include "qmp.h"
-#include "state_socket.h"
 
-/** How often query-migrate is asked besides listening to its events. */
-#define QEMU_ASK_NS UINT64_C(10000000)
-/** Capabilities that prepare_*() may change. */
-#define QEMU_CAPABILITIES_MAX 32
+#define CAPABILITIES_MAX 4u
+#define SOCKET_PATH_BYTES 96u
 
-/** Where a migration of this QEMU is, by its own words. */
-enum qemu_migration {
-	QEMU_MIGRATION_NONE,
-	QEMU_MIGRATION_GOING, /**< setup, active, device, cancelling, ... */
-	QEMU_MIGRATION_PRE_SWITCHOVER,
-	QEMU_MIGRATION_COMPLETED,
-	QEMU_MIGRATION_FAILED,
-	QEMU_MIGRATION_CANCELLED,
-};
-
-struct qemu_capability {
-	char name[48];
-	bool was;
-};
-
-/** Bytes read from QEMU's device stream and not yet taken. */
-struct state_buffer {
-	uint8_t *data;
-	size_t begin, length, capacity;
-	uint64_t total_bytes; /**< ever read */
+/** Where the switchover of a source stands: what must be done to have the guest run again. */
+enum switchover {
+	SWITCHOVER_NONE,
+	SWITCHOVER_MIGRATING, /**< `migrate` was said */
+	SWITCHOVER_STOPPED, /**< pre-switchover */
+	SWITCHOVER_CONTINUED, /**< migrate-continue was said */
 };
 
 struct migc_qemu {
-	struct migc_qemu_info info;
-	unsigned int version; /**< major * 100 + minor */
-	bool destination;
-	bool was_running; /**< when we came */
-	bool stop_ours; /**< migc_qemu_stop() stopped it */
-	const struct migc_log *log;
+	struct migc_qemu_config config;
 	struct qmp qmp;
-	char *memory_signature; /**< backends and memory devices at discovery */
+	struct migc_qemu_info info;
+	unsigned int version_major, version_minor;
 	uint64_t ram_bytes;
-
-	struct qemu_capability changed[QEMU_CAPABILITIES_MAX];
-	unsigned int changed_count;
-	json_t *parameters_were; /**< NULL: unchanged */
-
-	enum qemu_migration migration;
-	char migration_error[256];
-	uint64_t asked_id; /**< posted query-migrate without an answer; 0: none */
-	uint64_t asked_ns;
-	uint64_t stop_ns; /**< of the last STOP event; 0: none since the switchover began */
-	bool continued; /**< migrate-continue was sent */
-	bool loading; /**< end_state() was called */
-	uint64_t ended_ns; /**< when the device stream ended; 0: not yet */
-
-	struct state_socket state;
-	struct state_buffer buffer;
+	char *backends; /**< the set of backends at discovery, to see changes */
+	/* what was changed */
+	struct {
+		const char *name;
+		bool before;
+	} capability[CAPABILITIES_MAX];
+	unsigned int capabilities;
+	bool bandwidth_changed;
+	uint64_t bandwidth_before;
+	/* device state */
+	enum switchover switchover;
+	char directory[SOCKET_PATH_BYTES - 16];
+	char socket_path[SOCKET_PATH_BYTES];
+	int listen_fd, state_fd;
+	uint8_t *state; /**< read ahead, before it was asked for */
+	size_t state_length, state_taken, state_capacity;
+	bool state_ended;
 };
 
-/* ---- qemu_open.c ---- */
-/** query-status. @return 0; -errno. `status` of 32 bytes may be NULL. */
-int qemu_query_running(struct migc_qemu *q, bool *running, char *status, struct migc_error *err);
-
-/* ---- migration_status.c ---- */
-enum qemu_migration qemu_migration_parse(const char *status);
-/** Take over status and error of a query-migrate result. */
-void qemu_migration_take(struct migc_qemu *q, const json_t *result);
-/** Ask and wait. */
-int qemu_migration_query(struct migc_qemu *q, struct migc_error *err);
-/** Post a query-migrate when the last one is answered and 10 ms old. Never waits. */
-int qemu_migration_ask(struct migc_qemu *q, struct migc_error *err);
-/** The events of the QMP connection end up here. */
-void qemu_on_event(void *ctx, const char *name, const json_t *data);
-void qemu_on_posted(void *ctx, uint64_t id, const json_t *result);
-
-/* ---- refuse.c ---- */
-/** -EOPNOTSUPP or -EINVAL with the reason when this QEMU cannot be moved (its RAM apart). */
-int qemu_refuse_unmovable(struct migc_qemu *q, struct migc_error *err);
-/** @return whether a device of that QOM type cannot be moved by us. */
-bool qemu_device_unmovable(const char *type);
-
-/* ---- discover.c ---- */
-/** Text that changes when RAM is plugged or unplugged; freed with free(). */
-int qemu_memory_signature(struct migc_qemu *q, char **out, struct migc_error *err);
-
-/* ---- settings.c ---- */
-/** Is a capability known to this QEMU? @return 0; -EOPNOTSUPP (message); -errno. */
-int qemu_require_capability(struct migc_qemu *q, const char *name, struct migc_error *err);
-/** Switch capabilities on, and off what would spoil the stream; remembers what they were. */
-int qemu_set_capabilities(struct migc_qemu *q, const char *const *on, unsigned int count,
-			  struct migc_error *err);
-/** Bandwidth without limit, no TLS of its own; remembers what they were. */
-int qemu_set_parameters(struct migc_qemu *q, struct migc_error *err);
-
-/* ---- switchover.c ---- */
-void qemu_buffer_free(struct state_buffer *buffer);
-/** Read and drop what comes out of the device stream, so that QEMU is not stuck in a write. */
-void qemu_discard_state(struct migc_qemu *q);
+/** A private directory for a socket that QEMU, maybe another user, can use. */
+int qemu_make_directory(struct migc_qemu *q, bool qemu_binds, struct migc_error *err);
+void qemu_remove_directory(struct migc_qemu *q);
+/** Switch a migration capability, remembering what it was. */
+int qemu_set_capability(struct migc_qemu *q, const char *name, bool value, struct migc_error *err);
+/** query-migrate's status ("" when none), and its error if it failed. */
+int qemu_migration_status(struct migc_qemu *q, char *status, size_t capacity, char *why,
+			  size_t why_capacity, struct migc_error *err);
+/** query-status's status. */
+int qemu_run_state(struct migc_qemu *q, char *status, size_t capacity, struct migc_error *err);
+/** refuse.c: is there anything that cannot be moved? */
+int qemu_refuse(struct migc_qemu *q, struct migc_error *err);
+/** A text of all memory backends and their sizes. @param out freed with free() */
+int qemu_list_backends(struct migc_qemu *q, char **out, struct migc_error *err);
+/** qom-get as a string; "" when it is none. */
+int qemu_qom_string(struct migc_qemu *q, const char *path, const char *property, char *out,
+		    size_t capacity);
 
 #endif

@@ -1,19 +1,274 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "qmp.h"
 
+#define TIMEOUT_DEFAULT_MS 10000u
+#define BUFFER_BYTES 65536u
+/** No answer of a sane QEMU is longer. */
+#define BUFFER_BYTES_MAX (16u << 20)
+
 uint64_t qmp_now_ns(void)
 {
-	struct timespec ts;
+	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * UINT64_C(1000000000) + (uint64_t)ts.tv_nsec;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * UINT64_C(1000000000) + (uint64_t)now.tv_nsec;
+}
+
+void qmp_idle(const struct qmp *q)
+{
+	struct pollfd wait = {q->fd, POLLIN, 0};
+
+	if (q->idle) {
+		q->idle(q->idle_ctx);
+		poll(&wait, 1, 0);
+	} else {
+		poll(&wait, 1, 1);
+	}
+}
+
+static int gone(struct qmp *q, struct migc_error *err)
+{
+	q->closed = true;
+	return migc_error_set(err, -ESRCH, "QEMU closed its QMP socket: has it ended?");
+}
+
+/** Read what is there. @return bytes, 0: none now, -errno. */
+static int receive(struct qmp *q, struct migc_error *err)
+{
+	ssize_t n;
+
+	if (q->closed)
+		return gone(q, err);
+	if (q->length == q->capacity) {
+		size_t more = q->capacity ? q->capacity * 2 : BUFFER_BYTES;
+		char *bigger = more <= BUFFER_BYTES_MAX ? realloc(q->buffer, more) : NULL;
+
+		if (bigger == NULL)
+			return migc_error_set(err, -EPROTO,
+					      "the QMP socket sends a line without an end: "
+					      "is it QEMU's?");
+		q->buffer = bigger;
+		q->capacity = more;
+	}
+	n = recv(q->fd, q->buffer + q->length, q->capacity - q->length, MSG_DONTWAIT);
+	if (n == 0)
+		return gone(q, err);
+	if (n < 0)
+		return errno == EAGAIN || errno == EINTR ? 0 : gone(q, err);
+	q->length += (size_t)n;
+	return (int)n;
+}
+
+static void note_event(struct qmp *q, json_t *message)
+{
+	const char *event = json_string_value(json_object_get(message, "event"));
+
+	if (event && strcmp(event, "STOP") == 0)
+		q->stop_ns = qmp_now_ns();
+}
+
+/** @return 1: a message that is no event (json_decref() it); 0: none; -EPROTO. */
+static int take_message(struct qmp *q, json_t **message, struct migc_error *err)
+{
+	char *end;
+
+	while (q->length && (end = memchr(q->buffer, '\n', q->length)) != NULL) {
+		size_t line = (size_t)(end - q->buffer);
+		json_error_t where;
+
+		*message = json_loadb(q->buffer, line, 0, &where);
+		q->length -= line + 1;
+		memmove(q->buffer, end + 1, q->length);
+		if (!json_is_object(*message)) {
+			json_decref(*message);
+			*message = NULL;
+			return migc_error_set(
+				err, -EPROTO,
+				"this is not a QMP socket: what it sends is no JSON object");
+		}
+		if (!json_object_get(*message, "event"))
+			return 1;
+		note_event(q, *message);
+		json_decref(*message);
+		*message = NULL;
+	}
+	return 0;
+}
+
+static int wait_message(struct qmp *q, json_t **message, const char *what, struct migc_error *err)
+{
+	uint64_t deadline = qmp_now_ns() + q->timeout_ms * UINT64_C(1000000);
+
+	for (;;) {
+		int rc = take_message(q, message, err);
+
+		if (rc != 0)
+			return rc < 0 ? rc : 0;
+		rc = receive(q, err);
+		if (rc < 0)
+			return rc;
+		if (rc == 0) {
+			if (qmp_now_ns() > deadline)
+				return migc_error_set(err, -ETIMEDOUT, "QEMU does not answer %s",
+						      what);
+			qmp_idle(q);
+		}
+	}
+}
+
+static int send_all(struct qmp *q, const char *text, size_t length, struct migc_error *err)
+{
+	uint64_t deadline = qmp_now_ns() + q->timeout_ms * UINT64_C(1000000);
+
+	while (length) {
+		ssize_t n = send(q->fd, text, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n < 0 && errno != EAGAIN && errno != EINTR)
+			return gone(q, err);
+		if (n < 0) {
+			if (qmp_now_ns() > deadline)
+				return migc_error_set(err, -ETIMEDOUT,
+						      "QEMU does not read its QMP socket");
+			qmp_idle(q);
+			continue;
+		}
+		text += n;
+		length -= (size_t)n;
+	}
+	return 0;
+}
+
+int qmp_execute(struct qmp *q, const char *command, json_t *arguments, json_t **result,
+		struct migc_error *err)
+{
+	json_t *message =
+		json_pack("{s:s,s:I}", "execute", command, "id", (json_int_t)++q->next_id);
+	json_t *answer = NULL;
+	char *text;
+	int rc;
+
+	if (arguments)
+		json_object_set_new(message, "arguments", arguments);
+	text = json_dumps(message, JSON_COMPACT);
+	json_decref(message);
+	if (text == NULL)
+		return migc_error_set(err, -ENOMEM, "no memory for a QMP command");
+	rc = q->closed ? gone(q, err) : send_all(q, text, strlen(text), err);
+	free(text);
+	if (rc == 0)
+		rc = send_all(q, "\n", 1, err);
+	/* an answer that came too late for its command is not the answer to this one */
+	while (rc == 0) {
+		rc = wait_message(q, &answer, command, err);
+		if (rc == 0 &&
+		    json_integer_value(json_object_get(answer, "id")) == (json_int_t)q->next_id)
+			break;
+		json_decref(answer);
+		answer = NULL;
+	}
+	if (rc == 0 && json_object_get(answer, "error")) {
+		const char *why = json_string_value(
+			json_object_get(json_object_get(answer, "error"), "desc"));
+
+		rc = migc_error_set(err, -EREMOTEIO, "QEMU refuses %s: %s", command,
+				    why ? why : "no reason given");
+	} else if (rc == 0 && !json_object_get(answer, "return")) {
+		rc = migc_error_set(err, -EPROTO, "QEMU's answer to %s has no result", command);
+	}
+	if (rc == 0 && result)
+		*result = json_incref(json_object_get(answer, "return"));
+	json_decref(answer);
+	return rc;
+}
+
+int qmp_hmp(struct qmp *q, const char *line, char **text, struct migc_error *err)
+{
+	json_t *result = NULL;
+	const char *value;
+	int rc = qmp_execute(q, "human-monitor-command", json_pack("{s:s}", "command-line", line),
+			     &result, err);
+
+	if (rc != 0)
+		return rc;
+	value = json_string_value(result);
+	*text = strdup(value ? value : "");
+	json_decref(result);
+	return *text ? 0 : migc_error_set(err, -ENOMEM, "no memory for a monitor's answer");
+}
+
+int qmp_poll(struct qmp *q, struct migc_error *err)
+{
+	json_t *message = NULL;
+	int rc = receive(q, err);
+
+	while (rc >= 0 && (rc = take_message(q, &message, err)) == 1)
+		json_decref(message);
+	return rc < 0 ? rc : 0;
+}
+
+static int connect_to(struct qmp *q, const char *path, struct migc_error *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return migc_error_set(err, -ENAMETOOLONG, "--qmp %s: the path is too long", path);
+	strcpy(address.sun_path, path);
+	q->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (q->fd < 0)
+		return migc_error_set(err, -errno, "no socket: %s", strerror(errno));
+	if (connect(q->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+		return migc_error_set(
+			err, -errno,
+			"--qmp %s: %s (start QEMU with -qmp unix:PATH,server=on,wait=off)", path,
+			strerror(errno));
+	if (getsockopt(q->fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
+		return migc_error_set(err, -errno, "--qmp %s: whose socket it is cannot be told",
+				      path);
+	q->pid = peer.pid;
+	q->uid = peer.uid;
+	return 0;
+}
+
+int qmp_open(struct qmp *q, const char *path, struct migc_error *err)
+{
+	struct migc_error error = {0};
+	json_t *greeting = NULL;
+	int rc;
+
+	q->fd = -1;
+	if (q->timeout_ms == 0)
+		q->timeout_ms = TIMEOUT_DEFAULT_MS;
+	rc = connect_to(q, path, err);
+	if (rc != 0)
+		return rc;
+	rc = wait_message(q, &greeting, "with its greeting", &error);
+	if (rc == -ETIMEDOUT)
+		return migc_error_set(
+			err, rc,
+			"--qmp %s: no greeting: another client (libvirt?) holds the socket, "
+			"or it is not QEMU's; give QEMU a second -qmp",
+			path);
+	if (rc == -EPROTO || rc == -ESRCH || (rc == 0 && !json_object_get(greeting, "QMP"))) {
+		json_decref(greeting);
+		return migc_error_set(err, -EPROTO, "--qmp %s is not a QMP socket", path);
+	}
+	json_decref(greeting);
+	if (rc != 0)
+		return migc_error_set(err, rc, "%s", error.text);
+	return qmp_execute(q, "qmp_capabilities", NULL, NULL, err);
 }
 
 void qmp_close(struct qmp *q)
@@ -21,126 +276,6 @@ void qmp_close(struct qmp *q)
 	if (q->fd >= 0)
 		close(q->fd);
 	q->fd = -1;
-	json_frame_free(&q->in);
-	json_decref(q->answer);
-	q->answer = NULL;
-}
-
-/** The connection is of no use any more; what follows gets the same reason. */
-static int give_up(struct qmp *q, int code, const char *why)
-{
-	migc_error_set(&q->broken, code, "%s", why);
-	close(q->fd);
-	q->fd = -1;
-	return q->broken.code;
-}
-
-static void handle_event(struct qmp *q, const char *name, const json_t *message)
-{
-	if (q->on_event)
-		q->on_event(q->ctx, name, json_object_get(message, "data"));
-}
-
-static void handle_answer(struct qmp *q, json_t *message)
-{
-	const json_t *id = json_object_get(message, "id");
-	uint64_t value = json_is_integer(id) ? (uint64_t)json_integer_value(id) : 0;
-
-	if (value && value == q->awaited_id) {
-		json_decref(q->answer);
-		q->answer = json_incref(message);
-	} else if (q->on_posted) {
-		/* or an answer that came after its command was given up: the id tells */
-		q->on_posted(q->ctx, value, json_object_get(message, "return"));
-	}
-}
-
-static int handle_message(struct qmp *q, size_t length)
-{
-	json_t *message = json_loadb(q->in.data, length, 0, NULL);
-	const char *event;
-
-	json_frame_drop(&q->in, length);
-	if (!json_is_object(message)) {
-		json_decref(message);
-		return give_up(q, -EPROTO, "the QMP socket sent something that is not JSON");
-	}
-	event = json_string_value(json_object_get(message, "event"));
-	if (!q->greeted) {
-		q->greeted = true;
-		q->answer = json_incref(message);
-	} else if (event) {
-		handle_event(q, event, message);
-	} else {
-		handle_answer(q, message);
-	}
-	json_decref(message);
-	return 0;
-}
-
-static int handle_messages(struct qmp *q)
-{
-	size_t length;
-	int rc;
-
-	do {
-		rc = json_frame_next(&q->in, &length);
-		if (rc == -EMSGSIZE)
-			return give_up(q, -EPROTO, "the QMP socket sent a message over 16 MiB");
-		if (rc != 0)
-			return give_up(q, -EPROTO,
-				       "this is not a QMP socket: it sent something that is not "
-				       "JSON (give the path of QEMU's -qmp unix:PATH,server=on)");
-		if (length)
-			rc = handle_message(q, length);
-	} while (rc == 0 && length);
-	return rc;
-}
-
-static int receive(struct qmp *q)
-{
-	char bytes[16384];
-	ssize_t n;
-	int rc;
-
-	while (q->fd >= 0) {
-		n = recv(q->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return 0;
-		if (n <= 0)
-			return give_up(q, -ESRCH,
-				       "QEMU closed its QMP socket: most likely it has exited, its "
-				       "standard error says why");
-		rc = json_frame_add(&q->in, bytes, (size_t)n);
-		if (rc != 0)
-			return give_up(q, rc, "no memory for a message of QEMU");
-		rc = handle_messages(q);
-		if (rc != 0)
-			return rc;
-	}
-	return q->broken.code;
-}
-
-int qmp_poll(struct qmp *q, struct migc_error *err)
-{
-	int rc = q->fd >= 0 ? receive(q) : -ESRCH;
-
-	if (rc == 0)
-		return 0;
-	if (q->broken.code == 0)
-		return migc_error_set(err, -ESRCH, "there is no connection to QEMU");
-	return migc_error_set(err, q->broken.code, "%s", q->broken.text);
-}
-
-int qmp_wait(struct qmp *q, struct migc_error *err)
-{
-	struct pollfd p = {.fd = q->fd, .events = POLLIN};
-
-	if (q->idle)
-		q->idle(q->idle_ctx);
-	if (q->fd >= 0)
-		poll(&p, 1, 1);
-	return qmp_poll(q, err);
+	free(q->buffer);
+	q->buffer = NULL;
 }

@@ -1,250 +1,256 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include "qemu_private.h"
 
-/** Private RAM of devices (VGA) is in the stream too. */
-#define STATE_BYTES_MAX (UINT64_C(64) << 20)
-
-void qemu_buffer_free(struct state_buffer *buffer)
-{
-	free(buffer->data);
-	*buffer = (struct state_buffer){0};
-}
-
-static uint64_t state_limit(const struct migc_qemu *q)
-{
-	return STATE_BYTES_MAX + q->ram_bytes / 50;
-}
-
-static int say_failed(const struct migc_qemu *q, struct migc_error *err)
-{
-	if (q->migration == QEMU_MIGRATION_CANCELLED)
-		return migc_error_set(err, -ECANCELED, "somebody else cancelled QEMU's migration");
-	return migc_error_set(err, -EIO, "QEMU could not save the guest: %s",
-			      q->migration_error[0] ? q->migration_error
-						    : "its standard error says why");
-}
+/** Device state is some hundred KiB; more than this and RAM is in the stream. */
+#define STATE_BYTES_MAX (64u << 20)
+#define STATE_READ_BYTES 65536u
+/** No limit that a unix socket could reach. */
+#define BANDWIDTH_UNLIMITED (INT64_C(1) << 40)
+#define RESUME_TIMEOUT_NS UINT64_C(20000000000)
 
 int migc_qemu_prepare_source(struct migc_qemu *q, struct migc_error *err)
 {
-	static const char *const on[] = {"events", "pause-before-switchover", "x-ignore-shared"};
+	int rc = qemu_set_capability(q, "x-ignore-shared", true, err);
 
-	return qemu_set_capabilities(q, on, 3, err);
+	if (rc == 0)
+		rc = qemu_set_capability(q, "pause-before-switchover", true, err);
+	if (rc == 0)
+		rc = qemu_set_capability(q, "events", true, err);
+	return rc;
+}
+
+static int listen_for_state(struct migc_qemu *q, struct migc_error *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int rc = qemu_make_directory(q, false, err);
+
+	if (rc != 0)
+		return rc;
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s", q->socket_path);
+	q->listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (q->listen_fd < 0 ||
+	    bind(q->listen_fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+	    chmod(q->socket_path, 0600) != 0 || listen(q->listen_fd, 1) != 0 ||
+	    (geteuid() != q->qmp.uid && chown(q->socket_path, q->qmp.uid, (gid_t)-1) != 0))
+		return migc_error_set(err, -errno, "no socket for the device state at %s: %s",
+				      q->socket_path, strerror(errno));
+	return 0;
+}
+
+static int open_bandwidth(struct migc_qemu *q, struct migc_error *err)
+{
+	json_t *parameters = NULL;
+	int rc = qmp_execute(&q->qmp, "query-migrate-parameters", NULL, &parameters, err);
+
+	if (rc != 0)
+		return rc;
+	q->bandwidth_before =
+		(uint64_t)json_integer_value(json_object_get(parameters, "max-bandwidth"));
+	json_decref(parameters);
+	rc = qmp_execute(&q->qmp, "migrate-set-parameters",
+			 json_pack("{s:I}", "max-bandwidth", (json_int_t)BANDWIDTH_UNLIMITED), NULL,
+			 err);
+	q->bandwidth_changed = rc == 0;
+	return rc;
 }
 
 int migc_qemu_start_switchover(struct migc_qemu *q, struct migc_error *err)
 {
-	char uri[128];
-	int rc = qemu_set_parameters(q, err);
+	char uri[SOCKET_PATH_BYTES + 8];
+	int rc = listen_for_state(q, err);
 
 	if (rc == 0)
-		rc = state_socket_listen(&q->state, q->info.pid, err);
+		rc = open_bandwidth(q, err);
 	if (rc != 0)
 		return rc;
-	if (!q->stop_ours)
-		q->stop_ns = 0;
-	q->continued = false;
-	q->ended_ns = 0;
-	q->asked_id = 0;
-	q->migration = QEMU_MIGRATION_GOING;
-	q->migration_error[0] = '\0';
-	qemu_buffer_free(&q->buffer);
-	snprintf(uri, sizeof(uri), "unix:%s", q->state.path);
-	rc = qmp_command(&q->qmp, "migrate", json_pack("{s:s}", "uri", uri), NULL, err);
-	if (rc == QMP_REFUSED) {
-		q->migration = QEMU_MIGRATION_NONE;
-		state_socket_close(&q->state);
-	}
+	snprintf(uri, sizeof(uri), "unix:%s", q->socket_path);
+	q->qmp.stop_ns = 0;
+	rc = qmp_execute(&q->qmp, "migrate", json_pack("{s:s}", "uri", uri), NULL, err);
+	if (rc == 0)
+		q->switchover = SWITCHOVER_MIGRATING;
 	return rc;
 }
 
-static int make_room(struct state_buffer *b)
+static int grow_state(struct migc_qemu *q, struct migc_error *err)
 {
-	size_t capacity = b->capacity ? b->capacity * 2 : 262144;
-	uint8_t *grown;
+	uint64_t most = STATE_BYTES_MAX + q->ram_bytes / 50;
+	uint8_t *bigger;
 
-	if (b->capacity - b->begin - b->length >= 65536)
+	if (q->state_length > most)
+		return migc_error_set(
+			err, -EOPNOTSUPP,
+			"QEMU sends guest RAM in its device state (%zu MiB so far): not all of "
+			"its RAM is shared files; start it with memory-backend-file,share=on",
+			q->state_length >> 20);
+	if (q->state_capacity - q->state_length >= STATE_READ_BYTES)
 		return 0;
-	grown = realloc(b->data, capacity);
-	if (grown == NULL)
-		return -ENOMEM;
-	b->data = grown;
-	b->capacity = capacity;
+	bigger = realloc(q->state, q->state_capacity + 16 * STATE_READ_BYTES);
+	if (bigger == NULL)
+		return migc_error_set(err, -ENOMEM, "no memory for the device state");
+	q->state = bigger;
+	q->state_capacity += 16 * STATE_READ_BYTES;
 	return 0;
 }
 
-/** @return bytes read; 0: none now; -ENODATA: the stream has ended; -errno. */
-static ssize_t receive_state(struct migc_qemu *q, uint8_t *out, size_t capacity,
-			     struct migc_error *err)
+/** Take what QEMU has written. @return bytes, 0: none now, -errno. */
+static int drain_state(struct migc_qemu *q, struct migc_error *err)
 {
-	ssize_t n;
-	int rc;
+	size_t before = q->state_length;
 
-	if (q->ended_ns)
-		return -ENODATA;
-	rc = state_socket_accept(&q->state, err);
-	if (rc != 1)
-		return rc;
-	n = recv(q->state.fd, out, capacity, MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	if (n <= 0) {
-		/* a reset is an end as well: QEMU's status says whether it was a good one */
-		q->ended_ns = qmp_now_ns();
-		return -ENODATA;
+	if (q->state_fd < 0 && q->listen_fd >= 0) {
+		q->state_fd = accept4(q->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		if (q->state_fd >= 0)
+			qemu_remove_directory(q);
 	}
-	q->buffer.total_bytes += (uint64_t)n;
-	if (q->buffer.total_bytes > state_limit(q))
-		return migc_error_set(err, -EOPNOTSUPP,
-				      "QEMU sends guest RAM in its own stream (over %" PRIu64
-				      " bytes): RAM must be shared and, from QEMU 8.1 on, a "
-				      "memory-backend-file,share=on",
-				      state_limit(q));
-	return n;
+	while (q->state_fd >= 0 && !q->state_ended) {
+		int rc = grow_state(q, err);
+		ssize_t n;
+
+		if (rc != 0)
+			return rc;
+		n = read(q->state_fd, q->state + q->state_length, STATE_READ_BYTES);
+		if (n < 0)
+			break;
+		if (n == 0)
+			q->state_ended = true;
+		q->state_length += (size_t)n;
+	}
+	return (int)(q->state_length - before);
 }
 
-static int drain(struct migc_qemu *q, struct migc_error *err)
+/** The migration there failed or was cancelled by somebody. */
+static int migration_ended(const char *status, const char *why, struct migc_error *err)
 {
-	struct state_buffer *b = &q->buffer;
-	ssize_t n;
-
-	do {
-		if (make_room(b) != 0)
-			return migc_error_set(err, -ENOMEM, "no memory for the device state");
-		n = receive_state(q, b->data + b->begin + b->length,
-				  b->capacity - b->begin - b->length, err);
-		if (n > 0)
-			b->length += (size_t)n;
-	} while (n > 0);
-	return n == -ENODATA ? 0 : (int)n;
+	return migc_error_set(err, -EIO, "QEMU's part of the migration %s%s%s",
+			      strcmp(status, "cancelled") == 0 ? "was cancelled" : "failed",
+			      why[0] ? ": " : "", why);
 }
 
-void qemu_discard_state(struct migc_qemu *q)
+static bool is_over(const char *status)
 {
-	uint8_t bytes[65536];
-
-	q->buffer.begin = 0;
-	q->buffer.length = 0;
-	/* the limit is for what is kept */
-	q->buffer.total_bytes = 0;
-	while (receive_state(q, bytes, sizeof(bytes), NULL) > 0)
-		q->buffer.total_bytes = 0;
-}
-
-/** The guest stands still; without a STOP event it stood still before, or we missed it. */
-static int check_stopped(struct migc_qemu *q, struct migc_error *err)
-{
-	bool running;
-	int rc;
-
-	if (q->stop_ns)
-		return 0;
-	rc = qemu_query_running(q, &running, NULL, err);
-	if (rc == 0 && running)
-		rc = migc_error_set(err, -EPROTO,
-				    "QEMU is at pre-switchover and its guest runs all the same");
-	if (rc == 0)
-		q->stop_ns = qmp_now_ns();
-	return rc;
+	return strcmp(status, "failed") == 0 || strcmp(status, "cancelled") == 0 ||
+	       strcmp(status, "cancelling") == 0;
 }
 
 int migc_qemu_poll_stopped(struct migc_qemu *q, uint64_t *stop_ns, struct migc_error *err)
 {
-	int rc = qmp_poll(&q->qmp, err);
+	char status[64], why[256];
+	int rc = drain_state(q, err);
 
-	if (rc == 0)
-		rc = drain(q, err);
-	if (rc == 0)
-		rc = qemu_migration_ask(q, err);
+	if (rc < 0)
+		return rc;
+	rc = qemu_migration_status(q, status, sizeof(status), why, sizeof(why), err);
 	if (rc != 0)
 		return rc;
-	switch (q->migration) {
-	case QEMU_MIGRATION_PRE_SWITCHOVER:
-		rc = check_stopped(q, err);
-		if (rc != 0)
-			return rc;
-		*stop_ns = q->stop_ns;
-		return 1;
-	case QEMU_MIGRATION_FAILED:
-	case QEMU_MIGRATION_CANCELLED:
-		/* the event has no reason with it */
-		qemu_migration_query(q, NULL);
-		return say_failed(q, err);
-	case QEMU_MIGRATION_COMPLETED:
-		return migc_error_set(err, -EPROTO,
-				      "QEMU did not wait at pre-switchover: somebody else changed "
-				      "its migration capabilities");
-	default:
+	if (is_over(status))
+		return migration_ended(status, why, err);
+	if (strcmp(status, "pre-switchover") != 0)
 		return 0;
-	}
+	q->switchover = SWITCHOVER_STOPPED;
+	/* a guest that was paused before sends no STOP */
+	*stop_ns = q->qmp.stop_ns ? q->qmp.stop_ns : qmp_now_ns();
+	return 1;
 }
 
 int migc_qemu_continue(struct migc_qemu *q, struct migc_error *err)
 {
-	int rc = qmp_command(&q->qmp, "migrate-continue",
+	int rc = qmp_execute(&q->qmp, "migrate-continue",
 			     json_pack("{s:s}", "state", "pre-switchover"), NULL, err);
 
-	/* without an answer it may have been done */
-	if (rc != QMP_REFUSED)
-		q->continued = true;
+	if (rc == 0)
+		q->switchover = SWITCHOVER_CONTINUED;
 	return rc;
-}
-
-static size_t take_buffered(struct state_buffer *b, uint8_t *out, size_t capacity)
-{
-	size_t n = b->length < capacity ? b->length : capacity;
-
-	memcpy(out, b->data + b->begin, n);
-	b->begin += n;
-	b->length -= n;
-	return n;
-}
-
-/** The stream has ended: was it whole? */
-static int read_end(struct migc_qemu *q, struct migc_error *err)
-{
-	switch (q->migration) {
-	case QEMU_MIGRATION_COMPLETED:
-		return -ENODATA;
-	case QEMU_MIGRATION_FAILED:
-	case QEMU_MIGRATION_CANCELLED:
-		qemu_migration_query(q, NULL);
-		return say_failed(q, err);
-	default:
-		if (qmp_now_ns() - q->ended_ns > (uint64_t)q->qmp.answer_timeout_ms * 1000000)
-			return migc_error_set(err, -ETIMEDOUT,
-					      "QEMU ended its device state and does not say that "
-					      "its migration is completed");
-		return 0;
-	}
 }
 
 int migc_qemu_read_state(struct migc_qemu *q, uint8_t *out, size_t capacity, struct migc_error *err)
 {
-	ssize_t n;
-	int rc;
+	char status[64], why[256];
+	size_t left;
+	int rc = drain_state(q, err);
 
-	if (capacity > INT32_MAX)
-		capacity = INT32_MAX;
-	if (q->buffer.length)
-		return (int)take_buffered(&q->buffer, out, capacity);
-	n = receive_state(q, out, capacity, err);
-	if (n != 0 && n != -ENODATA)
-		return (int)n;
-	/* it has its whole state out, or it is asked after what keeps it */
-	rc = qmp_poll(&q->qmp, err);
-	if (rc == 0)
-		rc = qemu_migration_ask(q, err);
+	if (rc < 0)
+		return rc;
+	left = q->state_length - q->state_taken;
+	if (left) {
+		if (left > capacity)
+			left = capacity;
+		memcpy(out, q->state + q->state_taken, left);
+		q->state_taken += left;
+		return (int)left;
+	}
+	rc = qemu_migration_status(q, status, sizeof(status), why, sizeof(why), err);
 	if (rc != 0)
 		return rc;
-	if (n == 0 && q->migration != QEMU_MIGRATION_FAILED &&
-	    q->migration != QEMU_MIGRATION_CANCELLED)
-		return 0;
-	return read_end(q, err);
+	if (is_over(status))
+		return migration_ended(status, why, err);
+	return q->state_ended && strcmp(status, "completed") == 0 ? -ENODATA : 0;
+}
+
+int migc_qemu_stop(struct migc_qemu *q, struct migc_error *err)
+{
+	return qmp_execute(&q->qmp, "stop", NULL, NULL, err);
+}
+
+static int wait_until_over(struct migc_qemu *q, struct migc_error *err)
+{
+	uint64_t deadline = qmp_now_ns() + RESUME_TIMEOUT_NS;
+	char status[64] = "";
+
+	for (;;) {
+		int rc = qemu_migration_status(q, status, sizeof(status), NULL, 0, err);
+
+		if (rc != 0)
+			return rc;
+		if (strcmp(status, "cancelled") == 0 || strcmp(status, "failed") == 0 ||
+		    strcmp(status, "completed") == 0 || strcmp(status, "none") == 0 ||
+		    status[0] == '\0')
+			return 0;
+		if (qmp_now_ns() > deadline)
+			return migc_error_set(err, -ETIMEDOUT, "QEMU's migration does not end (%s)",
+					      status);
+		qmp_idle(&q->qmp);
+	}
+}
+
+int migc_qemu_resume(struct migc_qemu *q, struct migc_error *err)
+{
+	uint64_t deadline = qmp_now_ns() + RESUME_TIMEOUT_NS;
+	struct migc_error ignored = {0};
+	char status[64];
+	int rc = 0;
+
+	if (q->switchover != SWITCHOVER_NONE) {
+		/* refused when it is over already, which is as well */
+		qmp_execute(&q->qmp, "migrate_cancel", NULL, NULL, &ignored);
+		rc = wait_until_over(q, err);
+		q->switchover = SWITCHOVER_NONE;
+	}
+	qemu_remove_directory(q);
+	if (q->state_fd >= 0)
+		close(q->state_fd);
+	q->state_fd = -1;
+	if (rc != 0 || !q->info.running)
+		return rc;
+	while (rc == 0) {
+		rc = qemu_run_state(q, status, sizeof(status), err);
+		if (rc != 0 || strcmp(status, "running") == 0)
+			break;
+		/* after "cancelled" or "failed" QEMU lets it run by itself, after "completed" not
+		 */
+		if (strcmp(status, "finish-migrate") != 0)
+			rc = qmp_execute(&q->qmp, "cont", NULL, NULL, err);
+		if (rc == 0 && qmp_now_ns() > deadline)
+			rc = migc_error_set(err, -ETIMEDOUT, "the source VM stays %s", status);
+		qmp_idle(&q->qmp);
+	}
+	return rc;
 }
