@@ -14,7 +14,7 @@
 #define CODEC_BOUNCES 4u
 #define CODEC_LINEAR_BYTES 65535u
 /** A tail that ends any stream: see tail.c. */
-#define CODEC_TAIL_SEGMENTS 3u
+#define CODEC_TAIL_SEGMENTS 5u
 #define CODEC_JOBS_MAX 256u
 
 struct codec_device {

@@ -20,8 +20,8 @@
  *   length and distance, of at most 15 + 5 + 15 + 13 bits, makes 3 bytes or more, or is an error.
  *
  * So 16 bits make at least one byte of output, and the destination of at most 32 pages and the
- * scratch is full after 2 * (131072 + 64) bytes at the most, which is OUT_OF_SPACE. The blocks
- * taken have 16 pages at the most with 64 KiB buffers: 2 * (65536 + 64) + 560 < 3 * 65535.
+ * scratch is full after 2 * (131072 + 64) bytes at the most, which is OUT_OF_SPACE. With a block's
+ * header (560 bytes) that is less than the 5 * 65535 bytes of the tail.
  *
  * An honest stream ends before its tail is looked at. The tail is one chain for all ops of an
  * engine: devices only read it.
