@@ -93,10 +93,10 @@ def migrate(context):
     context.psk()
     say("a pre-shared key for both ends: made")
     words = ["--verify", "--downtime-limit", str(DOWNTIME_LIMIT_MS)]
-    receiver = context.endpoint("recv", ["--qmp", destination.qmp_path], workers=1,
+    receiver = context.endpoint("recv", ["--qmp", destination.qmp_path], workers=0,
                                 port="af_packet", link=link)
     say("receiver: %s" % receiver.wait_listening().group(0))
-    sender = context.endpoint("send", ["--qmp", source.qmp_path, *words], workers=1,
+    sender = context.endpoint("send", ["--qmp", source.qmp_path, *words], workers=0,
                               port="af_packet", link=link)
     say("sender: started; what it says:")
     watch(sender)

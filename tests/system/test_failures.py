@@ -85,7 +85,8 @@ def check_says(endpoint, result, pattern):
 WHEN = ("first round", "later round", "switchover")
 
 
-@system_test(timeout=180, cases=[dict(when=when) for when in WHEN])
+@system_test(timeout=180, cases=[dict(when=WHEN[0], full=True), dict(when=WHEN[1]),
+                                 dict(when=WHEN[2])])
 def interrupted_sender_leaves_the_source_running(context, when):
     attempt = Attempt(context).reach(when)
     attempt.sender.signal(signal.SIGINT)
@@ -99,7 +100,7 @@ def interrupted_sender_leaves_the_source_running(context, when):
     attempt.try_again()
 
 
-@system_test(timeout=180, cases=[dict(when=WHEN[0], full=True), dict(when=WHEN[1]),
+@system_test(timeout=180, cases=[dict(when=WHEN[0], full=True), dict(when=WHEN[1], full=True),
                                  dict(when=WHEN[2])])
 def killed_sender_leaves_the_source_running(context, when):
     attempt = Attempt(context).reach(when)
