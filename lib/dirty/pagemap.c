@@ -214,15 +214,22 @@ static int scan_region(struct migc_dirty *d, unsigned int index, uint64_t *words
 static int pagemap_scan(struct migc_dirty *d, unsigned int index, uint64_t *words,
 			void (*idle)(void *ctx), void *ctx, struct migc_error *err)
 {
+	const struct migc_region *region = migc_guestmem_region(d->gm, index);
 	int rc = scan_region(d, index, words);
+	uint64_t entry;
 
+	/* a process that has gone has no memory, and none of it is dirty: only read() tells */
+	if (rc == 0 && pread(d->pagemap_fd, &entry, sizeof(entry),
+			     (off_t)(region->qemu_addr / MIGC_PAGE_BYTES * sizeof(entry))) !=
+			       (ssize_t)sizeof(entry))
+		rc = -ESRCH;
 	(void)idle;
 	(void)ctx;
 	if (rc == -ESRCH)
 		return migc_error_set(err, rc, "QEMU has gone");
 	if (rc != 0)
 		return migc_error_set(err, rc, "dirty pages of region %s cannot be read: %s",
-				      migc_guestmem_region(d->gm, index)->name, strerror(-rc));
+				      region->name, strerror(-rc));
 	return 0;
 }
 
