@@ -205,8 +205,8 @@ def full_destination_is_refused_before_anything_moves(context, kind):
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "none", directory], check=True)
         context.on_exit(lambda: subprocess.run(["umount", directory], check=True))
     else:
-        context.reserve_hugepages(8)
-        context.mount_hugetlbfs(directory)
+        context.reserve_hugepages(128)
+        context.mount_hugetlbfs(directory, mib=8)
     source = small_image(context, mib=64, data_mib=40)
     sender, receiver = context.start_pair(["--mem", "ram=" + source],
                                           ["--mem", "ram=%s/image" % directory])
