@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_alarm.h>
 #include <rte_cycles.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -20,6 +21,7 @@
 #define POOL_MBUFS_MIN 1536u
 #define POOL_MBUFS_MAX 8192u
 #define POOL_CACHE 128u
+#define CLOSE_POLL_US 200u
 /** The same bits as MIGC_INET_*_OFFLOAD: this module does not see lib/inet. */
 #define IP_CHECKSUM_OFFLOAD 4u
 #define UDP_CHECKSUM_OFFLOAD 8u
@@ -29,6 +31,7 @@ struct migc_port {
 	unsigned int workers;
 	struct rte_mempool *pool[WORKERS_MAX];
 	bool started;
+	bool closed;
 };
 
 static int find_port(const char *name, uint16_t *port_id, struct migc_error *err)
@@ -210,14 +213,39 @@ int migc_port_wait_link(struct migc_port *port, unsigned int timeout_ms)
 	return 0;
 }
 
+static void stop_device(void *port)
+{
+	struct migc_port *p = port;
+
+	if (p->started)
+		rte_eth_dev_stop(p->info.port_id);
+	rte_eth_dev_close(p->info.port_id);
+	/* pairs with the acquire in close_device() */
+	__atomic_store_n(&p->closed, true, __ATOMIC_RELEASE);
+}
+
+/**
+ * memif takes its rings down in EAL's interrupt thread when the peer goes, and so does its close()
+ * in ours: at the end of a migration, when both ends go, both would free them. There is one
+ * interrupt thread, so close it there.
+ */
+static void close_device(struct migc_port *port)
+{
+	if (strcmp(port->info.driver, "net_memif") != 0 ||
+	    rte_eal_alarm_set(1, stop_device, port) != 0) {
+		stop_device(port);
+		return;
+	}
+	while (!__atomic_load_n(&port->closed, __ATOMIC_ACQUIRE))
+		rte_delay_us_sleep(CLOSE_POLL_US);
+}
+
 void migc_port_close(struct migc_port *port)
 {
 	if (port == NULL)
 		return;
-	if (port->started)
-		rte_eth_dev_stop(port->info.port_id);
-	/* the queues hold buffers of the pools until the port is closed */
-	rte_eth_dev_close(port->info.port_id);
+	close_device(port);
+	/* the queues held buffers of the pools until now */
 	for (unsigned int i = 0; i < port->workers; i++)
 		rte_mempool_free(port->pool[i]);
 	free(port);

@@ -1,7 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <rte_dev.h>
 #include <rte_devargs.h>
@@ -22,9 +27,8 @@
 /** The smallest buffer worth having: an MTU of 1500 with room for VLAN tags. */
 #define ROOM_MIN_BYTES 1664u
 
-/** The number behind `key=` in a device's arguments. */
-static unsigned long devarg(const struct rte_eth_dev_info *dev, const char *key,
-			    unsigned long otherwise)
+/** What stands behind `key=` in a device's arguments, or NULL. */
+static const char *devarg_text(const struct rte_eth_dev_info *dev, const char *key)
 {
 	const struct rte_devargs *devargs = dev->device ? rte_dev_devargs(dev->device) : NULL;
 	const char *at = devargs ? devargs->args : NULL;
@@ -32,12 +36,41 @@ static unsigned long devarg(const struct rte_eth_dev_info *dev, const char *key,
 
 	while (at && *at) {
 		if (strncmp(at, key, length) == 0 && at[length] == '=')
-			return strtoul(at + length + 1, NULL, 0);
+			return at + length + 1;
 		at = strchr(at, ',');
 		if (at)
 			at++;
 	}
-	return otherwise;
+	return NULL;
+}
+
+static unsigned long devarg(const struct rte_eth_dev_info *dev, const char *key,
+			    unsigned long otherwise)
+{
+	const char *text = devarg_text(dev, key);
+
+	return text ? strtoul(text, NULL, 0) : otherwise;
+}
+
+/** The MTU of the kernel's interface; the driver says 1500 of each. */
+static int interface_mtu(const struct rte_eth_dev_info *dev, uint16_t *mtu)
+{
+	const char *name = devarg_text(dev, "iface");
+	struct ifreq request;
+	int fd, rc;
+
+	memset(&request, 0, sizeof(request));
+	if (name == NULL)
+		return -ENODEV;
+	snprintf(request.ifr_name, sizeof(request.ifr_name), "%.*s", (int)strcspn(name, ","), name);
+	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -errno;
+	rc = ioctl(fd, SIOCGIFMTU, &request) == 0 ? 0 : -errno;
+	close(fd);
+	if (rc == 0)
+		*mtu = request.ifr_mtu > (int)MTU_MAX ? MTU_MAX : (uint16_t)request.ifr_mtu;
+	return rc;
 }
 
 /** memif reports 1518 and refuses more, yet carries frames as large as its buffers. */
@@ -60,15 +93,23 @@ static int memif_limits(const struct rte_eth_dev_info *dev, uint16_t wanted,
 }
 
 /** af_packet copies whole ring frames: the buffer must hold what the ring's frame can hold. */
-static int af_packet_limits(uint16_t port_id, const struct rte_eth_dev_info *dev, uint16_t wanted,
+static int af_packet_limits(const struct rte_eth_dev_info *dev, uint16_t wanted,
 			    struct port_limits *out, struct migc_error *err)
 {
 	unsigned long framesz = devarg(dev, "framesz", AF_PACKET_FRAMESZ_DEFAULT);
-	uint16_t interface_mtu = MTU_DEFAULT;
+	uint16_t have = MTU_DEFAULT;
 	uint16_t mtu;
+	int rc = interface_mtu(dev, &have);
 
-	rte_eth_dev_get_mtu(port_id, &interface_mtu);
-	mtu = wanted ? wanted : interface_mtu;
+	if (rc != 0)
+		return migc_error_set(err, rc,
+				      "the interface of this af_packet port does not say its MTU");
+	mtu = wanted ? wanted : have;
+	if (mtu > have)
+		return migc_error_set(
+			err, -EINVAL,
+			"--mtu %u is more than the interface's %u: ip link set dev ... mtu %u", mtu,
+			have, mtu);
 	if (mtu + ETHER_BYTES + AF_PACKET_OVERHEAD_BYTES > framesz)
 		return migc_error_set(
 			err, -EINVAL,
@@ -77,7 +118,8 @@ static int af_packet_limits(uint16_t port_id, const struct rte_eth_dev_info *dev
 			"--mtu",
 			mtu, framesz, mtu > 8000 ? 16384u : 8192u);
 	out->mtu = mtu;
-	out->device_mtu = mtu;
+	/* the driver refuses to be configured with more, and carries what the interface does */
+	out->device_mtu = MTU_DEFAULT;
 	out->buffer_bytes = (uint32_t)framesz;
 	out->queues = (uint16_t)devarg(dev, "qpairs", 1);
 	return 0;
@@ -112,7 +154,7 @@ int port_limits_find(uint16_t port_id, const struct rte_eth_dev_info *dev, uint1
 	if (strcmp(dev->driver_name, "net_memif") == 0)
 		rc = memif_limits(dev, wanted_mtu, out, err);
 	else if (strcmp(dev->driver_name, "net_af_packet") == 0)
-		rc = af_packet_limits(port_id, dev, wanted_mtu, out, err);
+		rc = af_packet_limits(dev, wanted_mtu, out, err);
 	else
 		rc = nic_limits(port_id, dev, wanted_mtu, out, err);
 	if (rc != 0)
