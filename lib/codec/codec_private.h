@@ -24,7 +24,6 @@ struct codec_device {
 	struct migc_codec_plan plan;
 	uint16_t queue_pairs;
 	bool started;
-	bool created; /**< the vdev is ours: removed at close */
 	void *xform[CODEC_WORKERS_MAX]; /**< one each, or [0] for all when it can be shared */
 };
 

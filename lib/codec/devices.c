@@ -55,17 +55,19 @@ static bool is_taken(const struct migc_codec_devices *devices, unsigned int id)
 	return false;
 }
 
-/** A software device, when there is none of that driver yet. */
-static int find_or_create(const char *driver, bool *created)
+/**
+ * A software device, when there is none of that driver yet. It stays when the set is closed, and
+ * the next set finds it: DPDK 22.11 keeps the memzone of a device that was removed, and so cannot
+ * make one in its place; and its look-up by name then follows a NULL pointer.
+ */
+static int find_or_create(const char *driver)
 {
 	int id = find(driver);
 
-	*created = false;
 	if (id >= 0 || (strcmp(driver, "compress_isal") && strcmp(driver, "compress_zlib")))
 		return id;
 	if (rte_eal_hotplug_add("vdev", driver, "") != 0)
 		return -ENODEV;
-	*created = true;
 	return find(driver);
 }
 
@@ -125,12 +127,9 @@ static void stop(struct codec_device *d)
 		rte_compressdev_stop(d->id);
 		rte_compressdev_close(d->id);
 	}
-	if (d->created)
-		rte_eal_hotplug_remove("vdev", d->name);
 }
 
-static int add(struct migc_codec_devices *devices, unsigned int id, bool created,
-	       struct migc_error *err)
+static int add(struct migc_codec_devices *devices, unsigned int id, struct migc_error *err)
 {
 	struct codec_device *d = &devices->device[devices->count];
 	struct migc_codec_caps caps;
@@ -143,7 +142,6 @@ static int add(struct migc_codec_devices *devices, unsigned int id, bool created
 	if (rc != 0)
 		return migc_error_set(err, rc, "compression device %u has gone", id);
 	d->id = (uint8_t)id;
-	d->created = created;
 	snprintf(d->name, sizeof(d->name), "%s", rte_compressdev_name_get((uint8_t)id));
 	snprintf(d->driver, sizeof(d->driver), "%s", caps.driver);
 	rc = migc_codec_plan(&caps, &devices->config.request, &d->plan, err);
@@ -160,11 +158,10 @@ static int add(struct migc_codec_devices *devices, unsigned int id, bool created
 static int add_named(struct migc_codec_devices *devices, const char *name, struct migc_error *err)
 {
 	char names[256] = "";
-	bool created;
-	int id = find_or_create(name, &created);
+	int id = find_or_create(name);
 
 	if (id >= 0)
-		return add(devices, (unsigned int)id, created, err);
+		return add(devices, (unsigned int)id, err);
 	list(preference, RTE_DIM(preference), names, sizeof(names));
 	list(others, RTE_DIM(others), names, sizeof(names));
 	return migc_error_set(err, -ENODEV,
@@ -187,14 +184,13 @@ static int choose(struct migc_codec_devices *devices, struct migc_error *err)
 	}
 	for (unsigned int i = 0; i < RTE_DIM(preference); i++) {
 		struct migc_error error = {0};
-		bool created = false;
 		int id;
 
 		/* zlib is a last resort: slow, and nothing that ISA-L does not do */
 		if (devices->count && strcmp(preference[i], "compress_zlib") == 0)
 			continue;
-		id = find_or_create(preference[i], &created);
-		if (id < 0 || add(devices, (unsigned int)id, created, &error) == 0) {
+		id = find_or_create(preference[i]);
+		if (id < 0 || add(devices, (unsigned int)id, &error) == 0) {
 			if (devices->count && c->no_fallback)
 				return 0;
 			continue;

@@ -56,21 +56,25 @@ void tail_free(struct migc_codec *codec)
 
 void tail_attach(const struct migc_codec *codec, struct rte_comp_op *op)
 {
-	struct rte_mbuf *m = op->m_src;
+	struct rte_mbuf *head = op->m_src;
 
-	m->next = codec->tail;
-	m->nb_segs = 1 + CODEC_TAIL_SEGMENTS;
-	m->pkt_len = m->data_len + CODEC_TAIL_SEGMENTS * CODEC_LINEAR_BYTES;
-	op->src.length = m->pkt_len;
+	rte_pktmbuf_lastseg(head)->next = codec->tail;
+	head->nb_segs = (uint16_t)(head->nb_segs + CODEC_TAIL_SEGMENTS);
+	head->pkt_len += CODEC_TAIL_SEGMENTS * CODEC_LINEAR_BYTES;
+	op->src.length = head->pkt_len;
 }
 
 void tail_detach(const struct migc_codec *codec, struct rte_comp_op *op)
 {
-	struct rte_mbuf *m = op->m_src;
+	struct rte_mbuf *head = op->m_src, *m = head;
 
-	if (codec->tail == NULL || m->next != codec->tail)
+	if (codec->tail == NULL)
+		return;
+	while (m->next && m->next != codec->tail)
+		m = m->next;
+	if (m->next == NULL)
 		return;
 	m->next = NULL;
-	m->nb_segs = 1;
-	m->pkt_len = m->data_len;
+	head->nb_segs = (uint16_t)(head->nb_segs - CODEC_TAIL_SEGMENTS);
+	head->pkt_len -= CODEC_TAIL_SEGMENTS * CODEC_LINEAR_BYTES;
 }
