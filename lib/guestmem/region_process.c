@@ -64,18 +64,18 @@ static int find_mapping(pid_t pid, uint64_t addr, uint64_t length, struct mappin
 	return out->end - addr >= length ? 0 : -ERANGE;
 }
 
-static bool same_file(int fd, const struct mapping *m)
+/**
+ * maps shows the file system's own device number, which st_dev is for tmpfs, memfd and hugetlbfs;
+ * overlay and btrfs differ there.
+ */
+static bool same_file(const struct stat *st, const struct mapping *m, bool any_device)
 {
-	struct stat st;
-
-	/* maps shows the file system's own device number, which st_dev is for tmpfs, memfd and
-	 * hugetlbfs; overlay and btrfs differ there, so the inode alone decides on those */
-	return fstat(fd, &st) == 0 && st.st_ino == m->inode &&
-	       (st.st_dev == m->device || S_ISREG(st.st_mode));
+	return S_ISREG(st->st_mode) && st->st_ino == m->inode &&
+	       (any_device || st->st_dev == m->device);
 }
 
 /** Open the file behind a mapping through one of the process's own descriptors. */
-static int open_by_descriptor(pid_t pid, const struct mapping *m, int flags)
+static int open_by_descriptor(pid_t pid, const struct mapping *m, int flags, bool any_device)
 {
 	char path[320];
 	struct dirent *entry;
@@ -91,11 +91,11 @@ static int open_by_descriptor(pid_t pid, const struct mapping *m, int flags)
 
 		snprintf(path, sizeof(path), "/proc/%d/fd/%s", (int)pid, entry->d_name);
 		/* never open what is not the file: some devices do things on open */
-		if (entry->d_name[0] == '.' || stat(path, &st) != 0 || !S_ISREG(st.st_mode) ||
-		    st.st_ino != m->inode)
+		if (entry->d_name[0] == '.' || stat(path, &st) != 0 ||
+		    !same_file(&st, m, any_device))
 			continue;
 		fd = open(path, flags);
-		if (fd >= 0 && same_file(fd, m))
+		if (fd >= 0 && fstat(fd, &st) == 0 && same_file(&st, m, any_device))
 			break;
 		if (fd >= 0)
 			close(fd);
@@ -108,15 +108,21 @@ static int open_by_descriptor(pid_t pid, const struct mapping *m, int flags)
 static int open_mapping(pid_t pid, const struct mapping *m, bool writable)
 {
 	int flags = (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC;
-	int fd = open_by_descriptor(pid, m, flags);
+	int fd = open_by_descriptor(pid, m, flags, false);
 	char path[96];
+	int rc;
 
 	if (fd >= 0)
 		return fd;
 	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid, m->first,
 		 m->end);
 	fd = open(path, flags);
-	return fd >= 0 ? fd : -errno;
+	if (fd >= 0)
+		return fd;
+	rc = -errno;
+	/* last, since files of two file systems may have the same inode number */
+	fd = open_by_descriptor(pid, m, flags, true);
+	return fd >= 0 ? fd : rc;
 }
 
 int migc_guestmem_add_process(struct migc_guestmem *gm, const char *name, pid_t pid,
