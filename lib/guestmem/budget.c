@@ -9,6 +9,8 @@
 #include "guestmem_private.h"
 
 #define MIB(bytes) ((unsigned long long)((bytes) >> 20))
+/** What is needed, rounded up: never "needs 8 and has 8". */
+#define MIB_UP(bytes) MIB((bytes) + (1u << 20) - 1)
 
 /** A line "Name:  N kB" or "Name:  N" of /proc/meminfo. */
 static uint64_t meminfo(const char *name)
@@ -27,6 +29,23 @@ static uint64_t meminfo(const char *name)
 	return value;
 }
 
+/** Huge pages of that size that are free. */
+static uint64_t free_huge_bytes(uint32_t page_bytes)
+{
+	unsigned long long count = 0;
+	char path[96];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%ukB/free_hugepages",
+		 page_bytes / 1024);
+	f = fopen(path, "re");
+	if (f && fscanf(f, "%llu", &count) != 1)
+		count = 0;
+	if (f)
+		fclose(f);
+	return count * page_bytes;
+}
+
 /** A memfd lives in a mount of the kernel's own that says nothing of limits. */
 static bool no_limit(const struct statvfs *fs)
 {
@@ -37,9 +56,9 @@ int migc_guestmem_check_budget(const struct migc_guestmem *gm, uint64_t data_pag
 			       uint64_t own_bytes, struct migc_error *err)
 {
 	uint64_t need = data_pages * MIGC_PAGE_BYTES;
-	uint64_t free_bytes = 0, memory = own_bytes;
+	uint64_t free_bytes = 0, memory = own_bytes, room;
 	bool limited = true, in_memory = false;
-	fsid_t seen[MIGC_REGIONS_MAX];
+	dev_t seen[MIGC_REGIONS_MAX];
 
 	/* how the data spreads over the regions is not known before it comes: count all file
 	 * systems together, each once */
@@ -47,31 +66,36 @@ int migc_guestmem_check_budget(const struct migc_guestmem *gm, uint64_t data_pag
 		const struct migc_region *region = &gm->region[i];
 		struct statvfs fs;
 		struct statfs type;
+		struct stat st;
 		bool again = false;
 
-		if (fstatvfs(region->fd, &fs) != 0 || fstatfs(region->fd, &type) != 0)
+		if (fstatvfs(region->fd, &fs) != 0 || fstatfs(region->fd, &type) != 0 ||
+		    fstat(region->fd, &st) != 0)
 			return migc_error_set(err, -errno,
 					      "region %s: its file system does not answer",
 					      region->name);
 		for (unsigned int k = 0; k < i; k++)
-			again |= memcmp(&seen[k], &type.f_fsid, sizeof(seen[k])) == 0;
-		seen[i] = type.f_fsid;
+			again |= seen[k] == st.st_dev;
+		seen[i] = st.st_dev;
 		in_memory |= type.f_type == TMPFS_MAGIC;
 		if (again)
 			continue;
-		if (type.f_type == HUGETLBFS_MAGIC && no_limit(&fs))
-			free_bytes += meminfo("HugePages_Free") * meminfo("Hugepagesize") * 1024;
-		else if (no_limit(&fs))
+		room = no_limit(&fs) ? UINT64_MAX : (uint64_t)fs.f_bavail * fs.f_frsize;
+		/* a mount may allow more than there is in the pool, which is of one page size */
+		if (type.f_type == HUGETLBFS_MAGIC &&
+		    free_huge_bytes(region->backing_page_bytes) < room)
+			room = free_huge_bytes(region->backing_page_bytes);
+		if (room == UINT64_MAX)
 			limited = false;
 		else
-			free_bytes += (uint64_t)fs.f_bavail * fs.f_frsize;
+			free_bytes += room;
 	}
 	if (limited && gm->count && free_bytes < need)
 		return migc_error_set(
 			err, -ENOSPC,
 			"the guest's memory needs %llu MiB more and the file system behind "
 			"region %s has %llu MiB: free some, or enlarge it",
-			MIB(need), gm->region[0].name, MIB(free_bytes));
+			MIB_UP(need), gm->region[0].name, MIB(free_bytes));
 	if (in_memory)
 		memory += need;
 	if (meminfo("MemAvailable") * 1024 < memory)
@@ -79,6 +103,6 @@ int migc_guestmem_check_budget(const struct migc_guestmem *gm, uint64_t data_pag
 			err, -ENOMEM,
 			"the guest's memory and ours need %llu MiB and the host has %llu MiB "
 			"available",
-			MIB(memory), MIB(meminfo("MemAvailable") * 1024));
+			MIB_UP(memory), MIB(meminfo("MemAvailable") * 1024));
 	return 0;
 }
