@@ -11,6 +11,7 @@
 
 #include "console.h"
 #include "migc_engine.h"
+#include "migc_guardian.h"
 #include "options.h"
 
 static volatile sig_atomic_t cancelled;
@@ -170,7 +171,7 @@ static int finish(const struct options *o, struct console *console, struct migc_
 	return (int)outcome;
 }
 
-static int run(const struct options *o)
+static int run(const struct options *o, struct migc_guardian *guardian)
 {
 	struct migc_engine_mem mem[OPTIONS_MEM_MAX];
 	struct migc_engine_config config = {0};
@@ -185,6 +186,7 @@ static int run(const struct options *o)
 		return MIGC_OUTCOME_USAGE;
 	console_init(&console, o->progress, &asked);
 	config.log = &console.log;
+	config.guardian = guardian;
 	config.ctx = &console;
 	config.progress = console_progress;
 	config.state = console_state;
@@ -211,6 +213,7 @@ static int find_separator(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
+	struct migc_guardian *guardian = NULL;
 	struct migc_error err = {0};
 	struct options options;
 	int separator = find_separator(argc, argv);
@@ -237,15 +240,24 @@ int main(int argc, char **argv)
 		options_free(&options);
 		return 0;
 	}
+	/* a fork: before EAL, its threads and its memory */
+	if (options.source && options.qmp &&
+	    migc_guardian_start(options.qmp, &guardian, &err) != 0) {
+		fprintf(stderr, "dpdk-migcomp: %s\n", err.text);
+		options_free(&options);
+		return MIGC_OUTCOME_USAGE;
+	}
 	if (rte_eal_init(separator, argv) < 0) {
+		migc_guardian_stop(guardian);
 		fprintf(stderr, "dpdk-migcomp: EAL does not start: %s (see its messages above)\n",
 			rte_strerror(rte_errno));
 		options_free(&options);
 		return MIGC_OUTCOME_USAGE;
 	}
 	install_signals();
-	status = run(&options);
+	status = run(&options, guardian);
 	options_free(&options);
 	rte_eal_cleanup();
+	migc_guardian_stop(guardian);
 	return status;
 }

@@ -29,6 +29,7 @@ int engine_open_guest(struct engine *e, struct migc_error *err)
 		.destination = !e->config->source,
 		.idle = engine_idle,
 		.idle_ctx = e,
+		.guardian = e->config->guardian,
 		.log = e->config->log,
 	};
 	int rc = migc_guestmem_create(&e->gm);

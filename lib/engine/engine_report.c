@@ -88,7 +88,7 @@ static void add_rounds(const struct engine *e, struct migc_report *r)
 	if (e->rounds == NULL)
 		return;
 	r->round_count = rounds_records(e->rounds, &record);
-	r->ram.dirty_sync_count = r->round_count;
+	r->ram.dirty_sync_count = rounds_closed(e->rounds);
 	r->ram.remaining_bytes = rounds_left(e->rounds) * MIGC_PAGE_BYTES;
 	for (unsigned int i = 0; i < r->round_count; i++) {
 		uint64_t ns = record[i].end_ns - record[i].begin_ns;

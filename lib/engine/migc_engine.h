@@ -36,6 +36,8 @@ struct migc_engine_config {
 
 	/* guest: a QMP socket, or files */
 	const char *qmp_path;
+	struct migc_guardian
+		*guardian; /**< source: looks after the VM should we be killed; or NULL */
 	const struct migc_engine_mem *mem;
 	unsigned int mem_count;
 

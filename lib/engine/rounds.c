@@ -44,6 +44,7 @@ struct rounds {
 	unsigned int hole_region;
 	uint64_t hole_cursor;
 
+	unsigned int closed; /**< rounds */
 	unsigned int record_count;
 	struct rounds_record record[ROUNDS_RECORDS];
 };
@@ -270,6 +271,7 @@ void rounds_close(struct rounds *r, uint64_t now_ns, uint64_t wire_bytes)
 {
 	struct rounds_record *record;
 
+	r->closed++;
 	/* more rounds than records: the last one stands for the rest */
 	if (r->record_count < ROUNDS_RECORDS)
 		r->record_count++;
@@ -335,6 +337,11 @@ uint64_t rounds_left(const struct rounds *r)
 uint64_t rounds_dirty_rate(const struct rounds *r)
 {
 	return r->dirty_rate;
+}
+
+unsigned int rounds_closed(const struct rounds *r)
+{
+	return r->closed;
 }
 
 unsigned int rounds_records(const struct rounds *r, const struct rounds_record **out)

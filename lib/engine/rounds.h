@@ -67,6 +67,8 @@ uint64_t rounds_pages(const struct rounds *r);
 uint64_t rounds_sending_ns(const struct rounds *r, uint64_t now_ns);
 /** Pages of the round not handed out yet. */
 uint64_t rounds_left(const struct rounds *r);
+/** Rounds closed so far. */
+unsigned int rounds_closed(const struct rounds *r);
 /** Pages a second that the guest dirtied between the last two scans; 0: not known. */
 uint64_t rounds_dirty_rate(const struct rounds *r);
 /** Records of the last rounds. @return how many, at most ROUNDS_RECORDS. */

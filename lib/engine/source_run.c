@@ -13,7 +13,7 @@
 #define QEMU_POLL_NS UINT64_C(100000000)
 /** What a switchover costs besides the last round (facts/qemu.md), and hashing a GiB. */
 #define FIXED_COST_MS 60u
-#define HASH_COST_MS_PER_GIB 80u
+#define HASH_COST_MS_PER_GIB 60u
 /** Pages of the last scan below which it is worth to look again before deciding. */
 #define SCAN_ENOUGH_BYTES (64u << 20)
 
@@ -92,7 +92,7 @@ static int open_session(struct source *s, struct migc_error *err)
 {
 	struct engine *e = s->e;
 	struct migc_source_config *config = calloc(1, sizeof(*config));
-	uint64_t gib = migc_guestmem_total_bytes(e->gm) >> 30;
+	uint64_t mib = migc_guestmem_total_bytes(e->gm) >> 20;
 	int rc = config ? count_data(e, &config->hello.data_pages) : -ENOMEM;
 
 	if (rc == 0) {
@@ -101,7 +101,7 @@ static int open_session(struct source *s, struct migc_error *err)
 		config->downtime_limit_ms = e->config->downtime_limit_ms;
 		config->fixed_cost_ms = FIXED_COST_MS;
 		if (e->config->verify)
-			config->fixed_cost_ms += (uint32_t)(gib + 1) * HASH_COST_MS_PER_GIB;
+			config->fixed_cost_ms += (uint32_t)(mib * HASH_COST_MS_PER_GIB / 1024);
 		rc = migc_source_create(config, &s->session);
 	}
 	free(config);
@@ -313,6 +313,8 @@ static void act(struct source *s, const struct migc_action *action)
 
 	switch (action->type) {
 	case MIGC_ACTION_SEND:
+		if (action->msg->type == MIGC_MSG_COMMIT && s->e->qemu)
+			migc_qemu_commit(s->e->qemu);
 		if (engine_send(s->e, 0, action->msg) != 0 && !s->disconnected)
 			event_queue_text(&s->events, MIGC_EV_FAILED, -ETIMEDOUT,
 					 "the receiver takes no control messages");

@@ -224,6 +224,12 @@ static void stop_device(void *port)
 	__atomic_store_n(&p->closed, true, __ATOMIC_RELEASE);
 }
 
+static void note_round(void *passed)
+{
+	/* pairs with the acquire in close_device() */
+	__atomic_store_n((bool *)passed, true, __ATOMIC_RELEASE);
+}
+
 /**
  * memif takes its rings down in EAL's interrupt thread when the peer goes, and so does its close()
  * in ours: at the end of a migration, when both ends go, both would free them. There is one
@@ -238,6 +244,16 @@ static void close_device(struct migc_port *port)
 	}
 	while (!__atomic_load_n(&port->closed, __ATOMIC_ACQUIRE))
 		rte_delay_us_sleep(CLOSE_POLL_US);
+	/* what it put off to later runs in that thread too, and must be over before EAL's memory
+	 * goes: two rounds of the thread later it is */
+	for (unsigned int round = 0; round < 2; round++) {
+		bool passed = false;
+
+		if (rte_eal_alarm_set(1, note_round, &passed) != 0)
+			return;
+		while (!__atomic_load_n(&passed, __ATOMIC_ACQUIRE))
+			rte_delay_us_sleep(CLOSE_POLL_US);
+	}
 }
 
 void migc_port_close(struct migc_port *port)

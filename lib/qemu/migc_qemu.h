@@ -19,6 +19,7 @@
  */
 
 struct migc_qemu;
+struct migc_guardian;
 
 struct migc_qemu_config {
 	const char *qmp_path;
@@ -26,6 +27,8 @@ struct migc_qemu_config {
 	unsigned int answer_timeout_ms; /**< of one command; 0: default 10000 */
 	void (*idle)(void *ctx);
 	void *idle_ctx;
+	struct migc_guardian
+		*guardian; /**< migc_guardian.h; NULL: nobody looks after a killed sender */
 	const struct migc_log *log;
 };
 
@@ -86,6 +89,8 @@ int migc_qemu_read_state(struct migc_qemu *q, uint8_t *out, size_t capacity,
 /** Stop a running guest for a copy without tracking (--dirty none); a guest that was already
  * stopped stays so afterwards. */
 int migc_qemu_stop(struct migc_qemu *q, struct migc_error *err);
+/** COMMIT is about to be sent: from now on nobody lets the guest run again but an operator. */
+void migc_qemu_commit(struct migc_qemu *q);
 /**
  * Whatever the state: the guest runs again (if it ran when we came). migrate_cancel before the
  * device state is out, cont after. @return 0; -errno when it does not run: the message says so.

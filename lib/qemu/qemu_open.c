@@ -168,6 +168,7 @@ int migc_qemu_open(const struct migc_qemu_config *config, struct migc_qemu **out
 	q->qmp.timeout_ms = config->answer_timeout_ms;
 	q->qmp.idle = config->idle;
 	q->qmp.idle_ctx = config->idle_ctx;
+	q->changes = config->guardian ? config->guardian->changes : &q->own_changes;
 	q->listen_fd = -1;
 	q->state_fd = -1;
 	rc = qmp_open(&q->qmp, config->qmp_path, err);

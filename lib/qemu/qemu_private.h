@@ -2,10 +2,10 @@
 #ifndef QEMU_PRIVATE_H
 #define QEMU_PRIVATE_H
 
+#include "guardian_page.h"
 #include "migc_qemu.h"
 #include "qmp.h"
 
-#define CAPABILITIES_MAX 4u
 #define SOCKET_PATH_BYTES 96u
 
 /** Where the switchover of a source stands: what must be done to have the guest run again. */
@@ -23,17 +23,10 @@ struct migc_qemu {
 	unsigned int version_major, version_minor;
 	uint64_t ram_bytes;
 	char *backends; /**< the set of backends at discovery, to see changes */
-	/* what was changed */
-	struct {
-		const char *name;
-		bool before;
-	} capability[CAPABILITIES_MAX];
-	unsigned int capabilities;
-	bool bandwidth_changed;
-	uint64_t bandwidth_before;
+	struct qemu_changes own_changes; /**< where no guardian shares them */
+	struct qemu_changes *changes;
 	/* device state */
 	enum switchover switchover;
-	char directory[SOCKET_PATH_BYTES - 16];
 	char socket_path[SOCKET_PATH_BYTES];
 	int listen_fd, state_fd;
 	uint8_t *state; /**< read ahead, before it was asked for */

@@ -34,9 +34,9 @@ int qemu_set_capability(struct migc_qemu *q, const char *name, bool value, struc
 	if (rc != 0 || before == value)
 		return rc;
 	rc = set_capability(q, name, value, err);
-	if (rc == 0 && q->capabilities < CAPABILITIES_MAX) {
-		q->capability[q->capabilities].name = name;
-		q->capability[q->capabilities++].before = before;
+	if (rc == 0 && q->changes->capabilities < CAPABILITIES_MAX) {
+		q->changes->capability[q->changes->capabilities].name = name;
+		q->changes->capability[q->changes->capabilities++].before = before;
 	}
 	return rc;
 }
@@ -45,51 +45,57 @@ void migc_qemu_restore(struct migc_qemu *q)
 {
 	struct migc_error ignored = {0};
 
-	while (q->capabilities) {
-		q->capabilities--;
+	while (q->changes->capabilities) {
+		q->changes->capabilities--;
 		if (!q->qmp.closed)
-			set_capability(q, q->capability[q->capabilities].name,
-				       q->capability[q->capabilities].before, &ignored);
+			set_capability(q, q->changes->capability[q->changes->capabilities].name,
+				       q->changes->capability[q->changes->capabilities].before,
+				       &ignored);
 	}
-	if (q->bandwidth_changed && !q->qmp.closed)
+	if (q->changes->bandwidth_changed && !q->qmp.closed)
 		qmp_execute(&q->qmp, "migrate-set-parameters",
-			    json_pack("{s:I}", "max-bandwidth", (json_int_t)q->bandwidth_before),
+			    json_pack("{s:I}", "max-bandwidth",
+				      (json_int_t)q->changes->bandwidth_before),
 			    NULL, &ignored);
-	q->bandwidth_changed = false;
+	q->changes->bandwidth_changed = false;
 }
 
 int qemu_make_directory(struct migc_qemu *q, bool qemu_binds, struct migc_error *err)
 {
 	const char *base = access("/run", W_OK) == 0 ? "/run" : "/tmp";
 
-	snprintf(q->directory, sizeof(q->directory), "%s/dpdk-migcomp-XXXXXX", base);
-	if (mkdtemp(q->directory) == NULL) {
-		q->directory[0] = '\0';
+	snprintf(q->changes->directory, sizeof(q->changes->directory), "%s/dpdk-migcomp-XXXXXX",
+		 base);
+	if (mkdtemp(q->changes->directory) == NULL) {
+		q->changes->directory[0] = '\0';
 		return migc_error_set(err, -errno, "no directory for a socket in %s: %s", base,
 				      strerror(errno));
 	}
-	snprintf(q->socket_path, sizeof(q->socket_path), "%s/state", q->directory);
+	snprintf(q->socket_path, sizeof(q->socket_path), "%s/state", q->changes->directory);
 	/* a QEMU of another user must get at the socket, and nobody else at anything */
 	if (geteuid() == q->qmp.uid)
 		return 0;
-	if ((qemu_binds ? chown(q->directory, q->qmp.uid, (gid_t)-1) : chmod(q->directory, 0711)) !=
-	    0)
+	if ((qemu_binds ? chown(q->changes->directory, q->qmp.uid, (gid_t)-1)
+			: chmod(q->changes->directory, 0711)) != 0)
 		return migc_error_set(
 			err, -errno,
 			"QEMU's user cannot be let into %s: %s (run as root or as QEMU's "
 			"user)",
-			q->directory, strerror(errno));
+			q->changes->directory, strerror(errno));
 	return 0;
 }
 
 void qemu_remove_directory(struct migc_qemu *q)
 {
+	char path[SOCKET_PATH_BYTES];
+
 	if (q->listen_fd >= 0)
 		close(q->listen_fd);
 	q->listen_fd = -1;
-	if (q->directory[0] == '\0')
+	if (q->changes->directory[0] == '\0')
 		return;
-	unlink(q->socket_path);
-	rmdir(q->directory);
-	q->directory[0] = '\0';
+	snprintf(path, sizeof(path), "%s/state", q->changes->directory);
+	unlink(path);
+	rmdir(q->changes->directory);
+	q->changes->directory[0] = '\0';
 }

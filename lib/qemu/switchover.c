@@ -53,13 +53,13 @@ static int open_bandwidth(struct migc_qemu *q, struct migc_error *err)
 
 	if (rc != 0)
 		return rc;
-	q->bandwidth_before =
+	q->changes->bandwidth_before =
 		(uint64_t)json_integer_value(json_object_get(parameters, "max-bandwidth"));
 	json_decref(parameters);
 	rc = qmp_execute(&q->qmp, "migrate-set-parameters",
 			 json_pack("{s:I}", "max-bandwidth", (json_int_t)BANDWIDTH_UNLIMITED), NULL,
 			 err);
-	q->bandwidth_changed = rc == 0;
+	q->changes->bandwidth_changed = rc == 0;
 	return rc;
 }
 
@@ -74,6 +74,9 @@ int migc_qemu_start_switchover(struct migc_qemu *q, struct migc_error *err)
 		return rc;
 	snprintf(uri, sizeof(uri), "unix:%s", q->socket_path);
 	q->qmp.stop_ns = 0;
+	/* before it is said: from here on somebody has to let the guest run again */
+	if (q->info.running)
+		q->changes->phase = GUARDIAN_RESUME;
 	rc = qmp_execute(&q->qmp, "migrate", json_pack("{s:s}", "uri", uri), NULL, err);
 	if (rc == 0)
 		q->switchover = SWITCHOVER_MIGRATING;
@@ -221,7 +224,12 @@ static int wait_until_over(struct migc_qemu *q, struct migc_error *err)
 	}
 }
 
-int migc_qemu_resume(struct migc_qemu *q, struct migc_error *err)
+void migc_qemu_commit(struct migc_qemu *q)
+{
+	q->changes->phase = GUARDIAN_COMMITTED;
+}
+
+static int resume(struct migc_qemu *q, struct migc_error *err)
 {
 	uint64_t deadline = qmp_now_ns() + RESUME_TIMEOUT_NS;
 	struct migc_error ignored = {0};
@@ -252,5 +260,14 @@ int migc_qemu_resume(struct migc_qemu *q, struct migc_error *err)
 			rc = migc_error_set(err, -ETIMEDOUT, "the source VM stays %s", status);
 		qmp_idle(&q->qmp);
 	}
+	return rc;
+}
+
+int migc_qemu_resume(struct migc_qemu *q, struct migc_error *err)
+{
+	int rc = resume(q, err);
+
+	if (rc == 0)
+		q->changes->phase = GUARDIAN_WATCH;
 	return rc;
 }

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "migc_guardian.h"
+#include "qemu_private.h"
+
+/** QEMU takes the next QMP client as soon as it has seen the sender's end. */
+#define CONNECT_ATTEMPTS 200u
+#define CONNECT_SLEEP_NS 50000000
+
+static void say(const char *text)
+{
+	fprintf(stderr, "dpdk-migcomp: the sender has ended unexpectedly: %s\n", text);
+}
+
+static int connect_again(struct qmp *qmp, const char *path, struct migc_error *err)
+{
+	const struct timespec sleep = {0, CONNECT_SLEEP_NS};
+	int rc = -ECONNREFUSED;
+
+	for (unsigned int i = 0; i < CONNECT_ATTEMPTS && rc != 0; i++) {
+		struct migc_error error = {0};
+
+		memset(qmp, 0, sizeof(*qmp));
+		rc = qmp_open(qmp, path, &error);
+		if (rc == 0)
+			break;
+		qmp_close(qmp);
+		/* QEMU itself has gone: nothing is left to look after */
+		if (rc == -ENOENT || rc == -ECONNREFUSED || i + 1 == CONNECT_ATTEMPTS) {
+			*err = error;
+			return rc;
+		}
+		nanosleep(&sleep, NULL);
+	}
+	return rc;
+}
+
+/** Undo what the sender had done. */
+static void rescue(const char *path, struct qemu_changes *changes)
+{
+	enum guardian_phase phase = changes->phase;
+	struct migc_qemu q = {.listen_fd = -1, .state_fd = -1, .changes = changes};
+	struct migc_error error = {0};
+
+	if (phase == GUARDIAN_COMMITTED)
+		say("after it had told the receiver to start the VM; look at the destination "
+		    "before "
+		    "continuing this one");
+	if (phase != GUARDIAN_RESUME && changes->capabilities == 0 && !changes->bandwidth_changed &&
+	    changes->directory[0] == '\0')
+		return;
+	if (phase == GUARDIAN_COMMITTED || connect_again(&q.qmp, path, &error) != 0) {
+		qemu_remove_directory(&q);
+		return;
+	}
+	q.info.running = true;
+	q.switchover = SWITCHOVER_MIGRATING;
+	if (phase == GUARDIAN_RESUME && migc_qemu_resume(&q, &error) != 0)
+		say(error.text);
+	else if (phase == GUARDIAN_RESUME)
+		say("the source VM runs on");
+	migc_qemu_restore(&q);
+	qemu_remove_directory(&q);
+	qmp_close(&q.qmp);
+}
+
+static void watch(int pipe_fd, const char *path, struct qemu_changes *changes)
+{
+	char byte;
+	ssize_t n;
+
+	/* out of the terminal's group: what ends the sender by a key must not end us */
+	setsid();
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+	do {
+		n = read(pipe_fd, &byte, 1);
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	rescue(path, changes);
+	_exit(0);
+}
+
+int migc_guardian_start(const char *qmp_path, struct migc_guardian **out, struct migc_error *err)
+{
+	struct migc_guardian *g = calloc(1, sizeof(*g));
+	int ends[2] = {-1, -1};
+
+	*out = NULL;
+	if (g == NULL)
+		return migc_error_set(err, -ENOMEM, "no memory for a guardian");
+	g->changes = mmap(NULL, sizeof(*g->changes), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (g->changes == MAP_FAILED || pipe(ends) != 0 || (g->pid = fork()) < 0) {
+		int rc = -errno;
+
+		if (g->changes != MAP_FAILED)
+			munmap(g->changes, sizeof(*g->changes));
+		if (ends[0] >= 0) {
+			close(ends[0]);
+			close(ends[1]);
+		}
+		free(g);
+		return migc_error_set(err, rc, "no guardian for the source VM: %s", strerror(-rc));
+	}
+	if (g->pid == 0) {
+		close(ends[1]);
+		watch(ends[0], qmp_path, g->changes);
+	}
+	close(ends[0]);
+	g->pipe_fd = ends[1];
+	*out = g;
+	return 0;
+}
+
+void migc_guardian_stop(struct migc_guardian *g)
+{
+	if (g == NULL)
+		return;
+	close(g->pipe_fd);
+	waitpid(g->pid, NULL, 0);
+	munmap(g->changes, sizeof(*g->changes));
+	free(g);
+}
