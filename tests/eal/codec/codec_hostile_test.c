@@ -290,7 +290,8 @@ static void dynamic(struct rig_engine *e, const struct rig_pages *pages, unsigne
 		dynamic_header(&b, final, literal, distance, distances);
 		feed_cuts(e, pages, &b, 1);
 		/* a byte first, for matches to have something */
-		put(&b, 0, 64);
+		for (unsigned int i = 0; i < 8; i++)
+			put(&b, 0, 8);
 		feed(e, pages, b.data, bytes_of(&b));
 	}
 }
