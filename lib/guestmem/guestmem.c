@@ -97,6 +97,16 @@ int guestmem_map(struct migc_guestmem *gm, struct migc_region *region, struct mi
 		if (region->addr == NULL) {
 			rc = -errno;
 			close(region->fd);
+			if (region->backing_page_bytes != MIGC_PAGE_BYTES)
+				return migc_error_set(
+					err, rc,
+					"region %s needs %llu huge pages of %u KiB and "
+					"there are not as many: raise nr_hugepages, or the "
+					"size of its hugetlbfs",
+					region->name,
+					(unsigned long long)(region->size_bytes /
+							     region->backing_page_bytes),
+					region->backing_page_bytes >> 10);
 			return migc_error_set(err, rc, "region %s cannot be mapped: %s",
 					      region->name, strerror(-rc));
 		}
