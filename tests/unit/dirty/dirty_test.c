@@ -296,6 +296,8 @@ static void an_idle_guest_can_be_taken_again_and_again(void **state)
 			migc_dirty_create(MIGC_DIRTY_PAGEMAP, f->gm, NULL, &f->dirty, &f->err), 0);
 	}
 	assert_true(guest_do(&f->child, GUEST_PING, 0, 0));
+	/* and never came out of it for that */
+	assert_int_equal(*f->child.early, 0);
 }
 
 static void a_process_that_sits_in_poll_is_taken_too(void **state)
@@ -317,6 +319,7 @@ static void a_process_that_sits_in_poll_is_taken_too(void **state)
 		migc_dirty_free(f->dirty);
 		f->dirty = NULL;
 	}
+	assert_int_equal(*f->child.early, 0);
 }
 
 /** A tracker that attaches and detaches until it is killed. */

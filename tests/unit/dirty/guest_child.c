@@ -31,7 +31,7 @@ static void release(int signal)
 }
 
 /** Wait as QEMU's main loop does: what poll() returns is looked at only where it says so. */
-static void wait_for_order(int fd, bool use_ppoll)
+static void wait_for_order(const struct guest_child *g, int fd, bool use_ppoll)
 {
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLIN};
@@ -42,6 +42,7 @@ static void wait_for_order(int fd, bool use_ppoll)
 			poll(&p, 1, -1);
 		if (p.revents)
 			return;
+		++*g->early;
 	}
 }
 
@@ -94,7 +95,7 @@ static void serve(const struct guest_child *g, uint8_t *memory, int orders, int 
 	struct order o;
 
 	for (;;) {
-		wait_for_order(orders, use_ppoll);
+		wait_for_order(g, orders, use_ppoll);
 		if (read(orders, &o, sizeof(o)) != sizeof(o))
 			_exit(0);
 		obey(&o, memory, g->bytes, answers);
@@ -116,7 +117,10 @@ int guest_start(struct guest_child *g, uint64_t bytes, unsigned int memfd_flags,
 	if (ftruncate(g->memory_fd, (off_t)bytes) != 0)
 		return -errno;
 	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, g->memory_fd, 0);
-	if (memory == MAP_FAILED || pipe2(orders, O_CLOEXEC) != 0 || pipe2(answers, O_CLOEXEC) != 0)
+	g->early = mmap(NULL, sizeof(*g->early), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	if (memory == MAP_FAILED || g->early == MAP_FAILED || pipe2(orders, O_CLOEXEC) != 0 ||
+	    pipe2(answers, O_CLOEXEC) != 0)
 		return -errno;
 	g->addr = (uintptr_t)memory;
 	g->to = orders[1];
@@ -144,6 +148,8 @@ void guest_stop(struct guest_child *g)
 		kill(g->pid, SIGKILL);
 		waitpid(g->pid, NULL, 0);
 	}
+	if (g->early)
+		munmap(g->early, sizeof(*g->early));
 	if (g->memory_fd > 0)
 		close(g->memory_fd);
 	if (g->to > 0)

@@ -18,6 +18,7 @@ struct guest_child {
 	int memory_fd;
 	uint64_t addr; /**< of its mapping */
 	uint64_t bytes;
+	unsigned int *early; /**< how often its poll() came back with nothing; shared with it */
 };
 
 enum guest_command {
