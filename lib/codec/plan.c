@@ -17,8 +17,8 @@
  * A software device does its work in the enqueue call. Few ops at a time: a worker that compresses
  * for milliseconds answers no packets meanwhile.
  */
-#define SOFTWARE_IN_FLIGHT 8u
-#define SOFTWARE_BURST 4u
+#define SOFTWARE_IN_FLIGHT 2u
+#define SOFTWARE_BURST 2u
 #define SOFTWARE_DESCRIPTORS 64u
 
 static int check_huffman(const struct migc_codec_caps *caps, enum migc_huffman huffman,

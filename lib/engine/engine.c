@@ -16,12 +16,14 @@
 #define PROGRESS_EVERY_NS UINT64_C(100000000)
 #define MEMORY_EVERY_NS UINT64_C(250000000)
 #define DISCONNECT_NS UINT64_C(1000000000)
-#define MAIN_SLEEP_NS 50000
+#define MAIN_SLEEP_NS 500000
+#define MAIN_SLEEP_STOPPED_NS 30000
 #define BLOCK_PAGES_MAX 16u
 
 void engine_pump(struct engine *e)
 {
-	struct timespec sleep = {0, MAIN_SLEEP_NS};
+	/* while the guest is stopped every moment counts; while it runs, its cores do */
+	struct timespec sleep = {0, e->stop_ns ? MAIN_SLEEP_STOPPED_NS : MAIN_SLEEP_NS};
 
 	if (!e->single) {
 		nanosleep(&sleep, NULL);

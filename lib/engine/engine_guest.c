@@ -42,6 +42,9 @@ int engine_open_guest(struct engine *e, struct migc_error *err)
 	if (rc != 0)
 		return rc;
 	migc_qemu_info(e->qemu, &e->qemu_info);
+	if (e->config->source && !e->qemu_info.running)
+		migc_log(e->config->log, MIGC_LOG_WARNING,
+			 "the source VM is paused: at the destination it will run");
 	return migc_qemu_discover(e->qemu, e->gm, err);
 }
 

@@ -34,7 +34,7 @@ int send_path_create(const struct send_path_config *config, struct send_path **o
 	path->guestmem = config->guestmem;
 	path->codec = config->codec;
 	snprintf(name, sizeof(name), "spans-%u", config->worker->index);
-	path->spans = rte_ring_create_elem(name, sizeof(struct migc_span), WORKER_SPANS * 2,
+	path->spans = rte_ring_create_elem(name, sizeof(struct migc_span), WORKER_SPANS,
 					   config->socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
 	path->blocks = rte_calloc_socket("send_blocks", SEND_BLOCKS, sizeof(struct send_block), 64,
 					 config->socket);
@@ -90,8 +90,6 @@ bool send_path_give(struct send_path *path, const struct migc_span *span)
 {
 	struct migc_span copy = *span;
 
-	if (path->given - __atomic_load_n(&path->done, __ATOMIC_RELAXED) >= WORKER_SPANS)
-		return false;
 	if (rte_ring_enqueue_elem(path->spans, &copy, sizeof(copy)) != 0)
 		return false;
 	path->given++;

@@ -155,6 +155,19 @@ static int check_paused_start(struct migc_qemu *q, struct migc_error *err)
 		"the source has let go of it; start it with -incoming defer -S");
 }
 
+/**
+ * While an answer is waited for: QEMU writes device state with its lock held, and answers nothing
+ * while its socket is full.
+ */
+static void pump(void *qemu)
+{
+	struct migc_qemu *q = qemu;
+
+	qemu_drain_state(q, NULL);
+	if (q->config.idle)
+		q->config.idle(q->config.idle_ctx);
+}
+
 int migc_qemu_open(const struct migc_qemu_config *config, struct migc_qemu **out,
 		   struct migc_error *err)
 {
@@ -166,8 +179,8 @@ int migc_qemu_open(const struct migc_qemu_config *config, struct migc_qemu **out
 		return migc_error_set(err, -ENOMEM, "no memory for QEMU");
 	q->config = *config;
 	q->qmp.timeout_ms = config->answer_timeout_ms;
-	q->qmp.idle = config->idle;
-	q->qmp.idle_ctx = config->idle_ctx;
+	q->qmp.idle = pump;
+	q->qmp.idle_ctx = q;
 	q->changes = config->guardian ? config->guardian->changes : &q->own_changes;
 	q->listen_fd = -1;
 	q->state_fd = -1;

@@ -44,6 +44,8 @@ int qemu_migration_status(struct migc_qemu *q, char *status, size_t capacity, ch
 			  size_t why_capacity, struct migc_error *err);
 /** query-status's status. */
 int qemu_run_state(struct migc_qemu *q, char *status, size_t capacity, struct migc_error *err);
+/** Take what QEMU has written of its device state, for later. @return bytes, -errno. */
+int qemu_drain_state(struct migc_qemu *q, struct migc_error *err);
 /** refuse.c: is there anything that cannot be moved? */
 int qemu_refuse(struct migc_qemu *q, struct migc_error *err);
 /** A text of all memory backends and their sizes. @param out freed with free() */

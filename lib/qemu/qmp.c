@@ -29,12 +29,9 @@ void qmp_idle(const struct qmp *q)
 {
 	struct pollfd wait = {q->fd, POLLIN, 0};
 
-	if (q->idle) {
+	if (q->idle)
 		q->idle(q->idle_ctx);
-		poll(&wait, 1, 0);
-	} else {
-		poll(&wait, 1, 1);
-	}
+	poll(&wait, 1, 1);
 }
 
 static int gone(struct qmp *q, struct migc_error *err)

@@ -104,8 +104,7 @@ static int grow_state(struct migc_qemu *q, struct migc_error *err)
 	return 0;
 }
 
-/** Take what QEMU has written. @return bytes, 0: none now, -errno. */
-static int drain_state(struct migc_qemu *q, struct migc_error *err)
+int qemu_drain_state(struct migc_qemu *q, struct migc_error *err)
 {
 	size_t before = q->state_length;
 
@@ -147,7 +146,7 @@ static bool is_over(const char *status)
 int migc_qemu_poll_stopped(struct migc_qemu *q, uint64_t *stop_ns, struct migc_error *err)
 {
 	char status[64], why[256];
-	int rc = drain_state(q, err);
+	int rc = qemu_drain_state(q, err);
 
 	if (rc < 0)
 		return rc;
@@ -178,7 +177,7 @@ int migc_qemu_read_state(struct migc_qemu *q, uint8_t *out, size_t capacity, str
 {
 	char status[64], why[256];
 	size_t left;
-	int rc = drain_state(q, err);
+	int rc = qemu_drain_state(q, err);
 
 	if (rc < 0)
 		return rc;
@@ -254,8 +253,17 @@ static int resume(struct migc_qemu *q, struct migc_error *err)
 			break;
 		/* after "cancelled" or "failed" QEMU lets it run by itself, after "completed" not
 		 */
-		if (strcmp(status, "finish-migrate") != 0)
-			rc = qmp_execute(&q->qmp, "cont", NULL, NULL, err);
+		if (strcmp(status, "finish-migrate") != 0) {
+			struct migc_error refused = {0};
+
+			/* it may be refused while the migration is being undone: asked again then
+			 */
+			rc = qmp_execute(&q->qmp, "cont", NULL, NULL, &refused);
+			if (rc == -EREMOTEIO)
+				rc = 0;
+			else if (rc != 0)
+				*err = refused;
+		}
 		if (rc == 0 && qmp_now_ns() > deadline)
 			rc = migc_error_set(err, -ETIMEDOUT, "the source VM stays %s", status);
 		qmp_idle(&q->qmp);
