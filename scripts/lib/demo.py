@@ -79,7 +79,7 @@ def watch(sender, timeout=120):
 
 
 def migrate(context):
-    link = context.link()
+    link = context.link(mtu=9000)
     say("two network namespaces, joined by a veth pair: %s (%s), %s (%s); the kernel has no "
         "address there" % (link.source, SOURCE_ADDRESS, link.destination, DESTINATION_ADDRESS))
     source = context.source(SHAPE)
@@ -94,10 +94,10 @@ def migrate(context):
     say("a pre-shared key for both ends: made")
     words = ["--verify", "--downtime-limit", str(DOWNTIME_LIMIT_MS)]
     receiver = context.endpoint("recv", ["--qmp", destination.qmp_path], workers=0,
-                                port="af_packet", link=link)
+                                port="af_packet", mtu=9000, link=link)
     say("receiver: %s" % receiver.wait_listening().group(0))
     sender = context.endpoint("send", ["--qmp", source.qmp_path, *words], workers=0,
-                              port="af_packet", link=link)
+                              port="af_packet", mtu=9000, link=link)
     say("sender: started; what it says:")
     watch(sender)
     sent = sender.expect(0)
