@@ -194,7 +194,11 @@ int migc_qemu_read_state(struct migc_qemu *q, uint8_t *out, size_t capacity, str
 		return rc;
 	if (is_over(status))
 		return migration_ended(status, why, err);
-	return q->state_ended && strcmp(status, "completed") == 0 ? -ENODATA : 0;
+	/* more may have come while QEMU was asked */
+	return q->state_ended && q->state_taken == q->state_length &&
+			       strcmp(status, "completed") == 0
+		       ? -ENODATA
+		       : 0;
 }
 
 int migc_qemu_stop(struct migc_qemu *q, struct migc_error *err)
