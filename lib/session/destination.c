@@ -8,8 +8,8 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define ANSWER_TIMEOUT_MS 30000u
-/** How long COMMITTED may take to be acknowledged by the source's closing. */
-#define LINGER_MS 2000u
+/** How long RUNNING may take once something failed meanwhile, which may be something else. */
+#define RUN_GRACE_NS UINT64_C(1000000000)
 
 static const char *const state_names[DESTINATION_STATES] = {
 	[DESTINATION_LISTEN] = "LISTEN", [DESTINATION_HELLO] = "HELLO",
@@ -41,7 +41,7 @@ void migc_destination_free(struct migc_destination *d)
 void destination_enter(struct migc_destination *d, enum destination_state state, uint32_t bound_ms)
 {
 	d->state = state;
-	d->deadline_ns = bound_ms ? d->now_ns + bound_ms * NS_PER_MS : 0;
+	d->deadline_ns = bound_ms ? d->now_ns + NS_PER_MS * bound_ms : 0;
 }
 
 static void finish(struct migc_destination *d, enum migc_outcome outcome)
@@ -61,11 +61,15 @@ void destination_fail(struct migc_destination *d, enum migc_reason reason, int c
 	}
 	if (d->state == DESTINATION_RUN)
 		return;
-	if (d->state == DESTINATION_READY)
+	if (d->state == DESTINATION_READY) {
+		/* COMMIT may be on its way: the source may take its VM back, we never run it */
+		reason = MIGC_REASON_NOT_RUN;
 		migc_error_set(
 			&d->error, code,
-			"%s: the source decides what becomes of the VM; it was not started here",
+			"%.360s: the source decides what becomes of the VM; it was not started "
+			"here",
 			text);
+	}
 	migc_error_set(&d->error, code, "%s", text);
 	if (d->connected)
 		action_queue_error(&d->actions, reason, text);
@@ -78,7 +82,7 @@ static void checked(struct migc_destination *d, const struct migc_event *event)
 
 	if (event->ack == NULL) {
 		destination_fail(d, event->reason ? event->reason : MIGC_REASON_FAILED,
-				 event->error ? event->error->code : -EINVAL,
+				 event->error && event->error->code ? event->error->code : -EINVAL,
 				 event->error ? event->error->text : "the guests differ");
 		return;
 	}
@@ -92,7 +96,9 @@ static void applied(struct migc_destination *d)
 	struct migc_msg *msg = action_queue_send(&d->actions, MIGC_MSG_ROUND_DONE);
 
 	msg->round.round = d->round;
-	d->final_done = d->final;
+	if (d->final && !d->block_failed)
+		d->step = STEP_FINAL;
+	d->block_failed = false;
 	destination_enter(d, DESTINATION_RECEIVE, 0);
 }
 
@@ -100,7 +106,7 @@ static void running(struct migc_destination *d)
 {
 	if (d->connected)
 		action_queue_send(&d->actions, MIGC_MSG_COMMITTED);
-	destination_enter(d, DESTINATION_COMMITTED, LINGER_MS);
+	destination_enter(d, DESTINATION_COMMITTED, DESTINATION_LINGER_MS);
 	if (d->connected)
 		return;
 	migc_error_set(&d->error, -ECONNRESET,
@@ -108,11 +114,31 @@ static void running(struct migc_destination *d)
 	finish(d, MIGC_OUTCOME_DONE);
 }
 
+/** Nobody can tell whether the guest ran: neither side may decide by itself. */
+static void run_unknown(struct migc_destination *d, const char *text)
+{
+	migc_error_set(&d->error, -EINPROGRESS,
+		       "%.220s: it is not known whether the VM runs here; it stays paused at the "
+		       "source. If it runs here, quit the source's; if it does not, quit QEMU here "
+		       "and then continue the source's (QMP: cont)",
+		       text);
+	if (d->connected)
+		action_queue_error(&d->actions, MIGC_REASON_FAILED, text);
+	finish(d, MIGC_OUTCOME_UNCONFIRMED);
+}
+
 static void run_failed(struct migc_destination *d, const struct migc_error *error)
 {
-	migc_error_set(&d->error, error->code, "%s", error->text);
+	const char *text = error ? error->text : "no answer from QEMU";
+
+	/* only a refusal says that the guest did not run: without an answer it may have */
+	if (error == NULL || error->code != -EREMOTEIO) {
+		run_unknown(d, text);
+		return;
+	}
+	migc_error_set(&d->error, error->code, "%s", text);
 	if (d->connected)
-		action_queue_error(&d->actions, MIGC_REASON_NOT_RUN, error->text);
+		action_queue_error(&d->actions, MIGC_REASON_NOT_RUN, text);
 	finish(d, MIGC_OUTCOME_FAILED);
 }
 
@@ -131,9 +157,11 @@ static void own_event(struct migc_destination *d, const struct migc_event *event
 			checked(d, event);
 		break;
 	case MIGC_EV_BLOCK_FAILED:
-		if (d->state == DESTINATION_APPLY)
-			action_queue_send(&d->actions, MIGC_MSG_BLOCK_FAILED)->block_failed =
-				*event->failed;
+		if (d->state != DESTINATION_APPLY && d->state != DESTINATION_RECEIVE)
+			return;
+		d->block_failed = true;
+		action_queue_send(&d->actions, MIGC_MSG_BLOCK_FAILED)->block_failed =
+			*event->failed;
 		break;
 	case MIGC_EV_APPLIED:
 		if (d->state == DESTINATION_APPLY)
@@ -143,13 +171,14 @@ static void own_event(struct migc_destination *d, const struct migc_event *event
 		if (d->state != DESTINATION_HASH)
 			return;
 		action_queue_send(&d->actions, MIGC_MSG_DIGESTS)->digests = *event->digests;
+		d->step = STEP_VERIFIED;
 		destination_enter(d, DESTINATION_RECEIVE, 0);
 		break;
 	case MIGC_EV_LOADED:
 		if (d->state != DESTINATION_LOAD)
 			return;
 		action_queue_send(&d->actions, MIGC_MSG_READY);
-		destination_enter(d, DESTINATION_READY, 0);
+		destination_enter(d, DESTINATION_READY, d->answer_timeout_ms);
 		break;
 	case MIGC_EV_RUNNING:
 		if (d->state == DESTINATION_RUN)
@@ -179,8 +208,26 @@ static void tick(struct migc_destination *d)
 
 	if (d->deadline_ns == 0 || d->now_ns < d->deadline_ns)
 		return;
+	if (d->state == DESTINATION_RUN) {
+		run_unknown(d,
+			    d->run_error.code ? d->run_error.text : "no answer from QEMU in time");
+		return;
+	}
 	snprintf(text, sizeof(text), "no answer in time in state %s", state_names[d->state]);
 	destination_fail(d, MIGC_REASON_FAILED, -ETIMEDOUT, text);
+}
+
+static void failed(struct migc_destination *d, const struct migc_event *event, const char *text)
+{
+	int code = event->error && event->error->code ? event->error->code : -EIO;
+
+	if (d->state != DESTINATION_RUN) {
+		destination_fail(d, MIGC_REASON_FAILED, code, text);
+		return;
+	}
+	if (d->run_error.code == 0 && d->deadline_ns > d->now_ns + RUN_GRACE_NS)
+		d->deadline_ns = d->now_ns + RUN_GRACE_NS;
+	migc_error_set(&d->run_error, code, "%s", text);
 }
 
 void migc_destination_event(struct migc_destination *d, const struct migc_event *event)
@@ -203,9 +250,7 @@ void migc_destination_event(struct migc_destination *d, const struct migc_event 
 		destination_fail(d, MIGC_REASON_FAILED, -ECONNRESET, text);
 		break;
 	case MIGC_EV_FAILED:
-		destination_fail(d, MIGC_REASON_FAILED,
-				 event->error && event->error->code ? event->error->code : -EIO,
-				 text);
+		failed(d, event, text);
 		break;
 	case MIGC_EV_CANCEL:
 	case MIGC_EV_TIMEOUT:

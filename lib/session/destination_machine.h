@@ -22,6 +22,18 @@ enum destination_state {
 	DESTINATION_STATES
 };
 
+/** Steps within RECEIVE, in their order. */
+enum destination_step {
+	STEP_ROUNDS,
+	STEP_FINAL, /**< a final round was applied as a whole */
+	STEP_PUNCHED,
+	STEP_VERIFIED,
+	STEP_DEVICES
+};
+
+/** How long COMMITTED may take to be acknowledged by the source's closing. */
+#define DESTINATION_LINGER_MS 2000u
+
 struct migc_destination {
 	uint32_t answer_timeout_ms;
 	struct action_queue actions;
@@ -32,8 +44,10 @@ struct migc_destination {
 	uint64_t now_ns, deadline_ns; /**< deadline 0: none */
 	bool connected;
 	uint32_t round; /**< last one that ended */
-	bool final; /**< the one that is being applied */
-	bool final_done;
+	bool final; /**< it was final: so are all that follow */
+	bool block_failed; /**< since the last ROUND_DONE */
+	enum destination_step step;
+	struct migc_error run_error; /**< what went wrong while the guest was being run */
 	uint64_t device_bytes;
 };
 

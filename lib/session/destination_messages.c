@@ -28,7 +28,7 @@ static void hello(struct migc_destination *d, const struct migc_msg_hello *h)
 
 static void round_end(struct migc_destination *d, const struct migc_msg_round *round)
 {
-	if (round->round != d->round + 1 || (d->final_done && !round->final)) {
+	if (round->round != d->round + 1 || (d->final && !round->final) || d->step > STEP_FINAL) {
 		protocol_error(d, "the source ends a round that is not open");
 		return;
 	}
@@ -38,8 +38,15 @@ static void round_end(struct migc_destination *d, const struct migc_msg_round *r
 	destination_enter(d, DESTINATION_APPLY, 0);
 }
 
+/** Is the memory complete, and compared if that was promised? */
+static bool devices_have_place(const struct migc_destination *d)
+{
+	return d->step >= (d->hello.verify ? STEP_VERIFIED : STEP_FINAL);
+}
+
 static void device_state(struct migc_destination *d, const struct migc_msg *msg)
 {
+	d->step = STEP_DEVICES;
 	d->device_bytes += msg->device.length;
 	d->current = *msg;
 	action_queue_add(&d->actions, MIGC_ACTION_WRITE_DEVICES)->msg = &d->current;
@@ -57,7 +64,19 @@ static void device_end(struct migc_destination *d, const struct migc_msg_device 
 		return;
 	}
 	action_queue_send(&d->actions, MIGC_MSG_READY);
-	destination_enter(d, DESTINATION_READY, 0);
+	destination_enter(d, DESTINATION_READY, d->answer_timeout_ms);
+}
+
+/** @return whether ranges may become holes now: before any block of theirs, or after all. */
+static bool punch(struct migc_destination *d, const struct migc_msg *msg)
+{
+	if (d->round > 0 && d->step != STEP_FINAL && d->step != STEP_PUNCHED)
+		return false;
+	if (d->round > 0)
+		d->step = STEP_PUNCHED;
+	d->current = *msg;
+	action_queue_add(&d->actions, MIGC_ACTION_PUNCH_RANGES)->msg = &d->current;
+	return true;
 }
 
 /** In RECEIVE. @return whether the message has a place there. */
@@ -68,22 +87,20 @@ static bool receive(struct migc_destination *d, const struct migc_msg *msg)
 		round_end(d, &msg->round);
 		return true;
 	case MIGC_MSG_PUNCH:
-		d->current = *msg;
-		action_queue_add(&d->actions, MIGC_ACTION_PUNCH_RANGES)->msg = &d->current;
-		return true;
+		return punch(d, msg);
 	case MIGC_MSG_VERIFY:
-		if (!d->final_done)
+		if (!d->hello.verify || (d->step != STEP_FINAL && d->step != STEP_PUNCHED))
 			return false;
 		action_queue_add(&d->actions, MIGC_ACTION_HASH);
 		destination_enter(d, DESTINATION_HASH, 0);
 		return true;
 	case MIGC_MSG_DEVICE_STATE:
-		if (!d->final_done || !d->hello.device_state)
+		if (!devices_have_place(d) || !d->hello.device_state)
 			return false;
 		device_state(d, msg);
 		return true;
 	case MIGC_MSG_DEVICE_END:
-		if (!d->final_done)
+		if (!devices_have_place(d))
 			return false;
 		device_end(d, &msg->device);
 		return true;
@@ -96,11 +113,11 @@ static void commit(struct migc_destination *d)
 {
 	if (d->hello.device_state) {
 		action_queue_add(&d->actions, MIGC_ACTION_RUN_GUEST);
-		destination_enter(d, DESTINATION_RUN, 0);
+		destination_enter(d, DESTINATION_RUN, d->answer_timeout_ms);
 		return;
 	}
 	action_queue_send(&d->actions, MIGC_MSG_COMMITTED);
-	destination_enter(d, DESTINATION_COMMITTED, 2000);
+	destination_enter(d, DESTINATION_COMMITTED, DESTINATION_LINGER_MS);
 }
 
 void destination_message(struct migc_destination *d, const struct migc_msg *msg)

@@ -92,7 +92,8 @@ enum migc_event_type {
 	MIGC_EV_APPLIED,
 	MIGC_EV_LOADED,
 	MIGC_EV_RUNNING,
-	MIGC_EV_RUN_FAILED, /**< cont was refused: the guest does not run here */
+	MIGC_EV_RUN_FAILED, /**< event.error; -EREMOTEIO: cont was refused, the guest does not run
+			     * here. Any other code: it is not known whether it did */
 };
 
 struct migc_event {
@@ -129,7 +130,7 @@ struct migc_source_config {
 	bool live; /**< false: --dirty none: stop the guest, one round */
 	uint32_t downtime_limit_ms;
 	uint32_t fixed_cost_ms;
-	uint32_t answer_timeout_ms; /**< for HELLO_ACK, READY, COMMITTED ... 0: default 30000 */
+	uint32_t answer_timeout_ms; /**< A of states.md. 0: default 30000 */
 };
 
 struct migc_source;
@@ -140,12 +141,13 @@ void migc_source_event(struct migc_source *s, const struct migc_event *event);
 bool migc_source_action(struct migc_source *s, struct migc_action *out);
 const char *migc_source_state(const struct migc_source *s); /**< name as in states.md */
 const struct migc_error *migc_source_error(const struct migc_source *s);
-/** Valid from ATTACH on. */
+/** What both sides have of workers and codecs. Valid from ATTACH on. */
 const struct migc_msg_hello_ack *migc_source_ack(const struct migc_source *s);
 /** Pages of BLOCK_FAILED messages are reported through this before the event returns. */
 void migc_source_on_failed(struct migc_source *s,
 			   void (*mark)(void *ctx, const struct migc_page_list *pages), void *ctx);
 uint32_t migc_source_expected_downtime_ms(const struct migc_source *s);
+/** Was the guest asked to stop, and not resumed since? */
 bool migc_source_guest_stopped(const struct migc_source *s);
 /** Another downtime limit from now on; UINT32_MAX: stop the guest at the next decision. */
 void migc_source_set_downtime_limit(struct migc_source *s, uint32_t downtime_limit_ms);
@@ -153,7 +155,7 @@ void migc_source_set_downtime_limit(struct migc_source *s, uint32_t downtime_lim
 /* ---- destination ---- */
 
 struct migc_destination_config {
-	uint32_t answer_timeout_ms; /**< between HELLO and the end no silence is longer; 0: 30000 */
+	uint32_t answer_timeout_ms; /**< A of states.md. 0: default 30000 */
 };
 
 struct migc_destination;

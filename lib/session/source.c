@@ -8,6 +8,8 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define ANSWER_TIMEOUT_MS 30000u
+/** How long RESUMED may take once something failed meanwhile, which may be something else. */
+#define RESUME_GRACE_NS UINT64_C(1000000000)
 /** A round that says less than this says nothing about the rate. */
 #define ROUND_PAGES_MEASURED 256u
 
@@ -43,7 +45,7 @@ void migc_source_free(struct migc_source *s)
 void source_enter(struct migc_source *s, enum source_state state, unsigned int answer)
 {
 	s->state = state;
-	s->deadline_ns = answer ? s->now_ns + answer * s->config.answer_timeout_ms * NS_PER_MS : 0;
+	s->deadline_ns = answer ? s->now_ns + NS_PER_MS * answer * s->config.answer_timeout_ms : 0;
 }
 
 static void finish(struct migc_source *s, enum migc_outcome outcome)
@@ -56,12 +58,18 @@ static void finish(struct migc_source *s, enum migc_outcome outcome)
 /** COMMIT may have arrived: the source must not run again by itself. */
 static void unconfirmed(struct migc_source *s, const char *text)
 {
-	migc_error_set(
-		&s->error, -EINPROGRESS,
-		"%s, after the receiver was told to start the VM: the source VM stays paused. "
-		"Look at the destination: if the VM runs there, quit this one; if it does not run "
-		"there and QEMU has gone, continue this one (QMP: cont)",
-		text);
+	if (s->config.hello.device_state)
+		migc_error_set(&s->error, -EINPROGRESS,
+			       "%.220s, after the receiver was told to start the VM: the source VM "
+			       "stays paused. Look at the destination: if the VM runs there, quit "
+			       "this one; if it does not, quit QEMU there and then continue this "
+			       "one (QMP: cont)",
+			       text);
+	else
+		migc_error_set(&s->error, -EINPROGRESS,
+			       "%.220s, after the receiver was told that all is there: it did not "
+			       "confirm. See whether it says that it is done; if not, copy again",
+			       text);
 	finish(s, MIGC_OUTCOME_UNCONFIRMED);
 }
 
@@ -76,8 +84,10 @@ static void resume(struct migc_source *s)
 }
 
 /** The guest does not run again: say both why it was stopped and what to do. */
-static void resume_failed(struct migc_source *s, const char *text)
+static void resume_failed(struct migc_source *s)
 {
+	const char *text = s->resume_error.code ? s->resume_error.text
+						: "no answer from QEMU in time";
 	struct migc_error first = s->error;
 
 	memset(&s->error, 0, sizeof(s->error));
@@ -238,8 +248,10 @@ static void own_event(struct migc_source *s, const struct migc_event *event)
 		source_enter(s, SOURCE_READY, 1);
 		break;
 	case MIGC_EV_RESUMED:
-		if (s->state == SOURCE_RESUME)
-			finish(s, MIGC_OUTCOME_FAILED);
+		if (s->state != SOURCE_RESUME)
+			return;
+		s->stopped = false;
+		finish(s, MIGC_OUTCOME_FAILED);
 		break;
 	default:
 		break;
@@ -268,11 +280,24 @@ static void tick(struct migc_source *s)
 	if (s->deadline_ns == 0 || s->now_ns < s->deadline_ns)
 		return;
 	if (s->state == SOURCE_RESUME) {
-		resume_failed(s, "no answer from QEMU in time");
+		resume_failed(s);
 		return;
 	}
 	snprintf(text, sizeof(text), "no answer in time in state %s", state_names[s->state]);
 	source_fail(s, MIGC_REASON_FAILED, -ETIMEDOUT, text);
+}
+
+static void failed(struct migc_source *s, const struct migc_event *event, const char *text)
+{
+	int code = event->error && event->error->code ? event->error->code : -EIO;
+
+	if (s->state != SOURCE_RESUME) {
+		source_fail(s, MIGC_REASON_FAILED, code, text);
+		return;
+	}
+	if (s->resume_error.code == 0 && s->deadline_ns > s->now_ns + RESUME_GRACE_NS)
+		s->deadline_ns = s->now_ns + RESUME_GRACE_NS;
+	migc_error_set(&s->resume_error, code, "%s", text);
 }
 
 void migc_source_event(struct migc_source *s, const struct migc_event *event)
@@ -295,12 +320,7 @@ void migc_source_event(struct migc_source *s, const struct migc_event *event)
 		source_fail(s, MIGC_REASON_FAILED, -ECONNRESET, text);
 		break;
 	case MIGC_EV_FAILED:
-		if (s->state == SOURCE_RESUME)
-			resume_failed(s, text);
-		else
-			source_fail(s, MIGC_REASON_FAILED,
-				    event->error && event->error->code ? event->error->code : -EIO,
-				    text);
+		failed(s, event, text);
 		break;
 	case MIGC_EV_CANCEL:
 		source_fail(s, MIGC_REASON_CANCELLED, -ECANCELED, "cancelled by the operator");

@@ -35,6 +35,7 @@ struct migc_source {
 	uint64_t now_ns, deadline_ns; /**< deadline 0: none */
 	bool connected; /**< the peer can be told things */
 	bool stopped; /**< the guest was asked to stop: it must be resumed on failure */
+	struct migc_error resume_error; /**< what went wrong while it was being resumed */
 	uint32_t round;
 	bool final;
 	bool retried; /**< failed blocks of the final round were sent once more */
@@ -59,7 +60,7 @@ void source_begin_round(struct migc_source *s, bool final);
 void source_save(struct migc_source *s);
 /** A control message came in (not ERROR). source_messages.c */
 void source_message(struct migc_source *s, const struct migc_msg *msg);
-/** Both digests are there: compare. source_messages.c */
+/** When both digests are there: compare. source_messages.c */
 void source_compare(struct migc_source *s);
 
 #endif

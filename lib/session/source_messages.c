@@ -15,19 +15,41 @@ static void hello_ack(struct migc_source *s, const struct migc_msg_hello_ack *ac
 		return;
 	}
 	if (ack->block_pages == 0 || ack->block_pages > hello->block_pages || ack->workers == 0 ||
-	    ack->workers > hello->workers || (ack->codecs & ~hello->codecs) ||
 	    !(ack->codecs & 1u << MIGC_CODEC_RAW)) {
 		source_fail(s, MIGC_REASON_FAILED, -EPROTO,
 			    "the receiver accepts what was not offered");
 		return;
 	}
 	s->ack = *ack;
+	/* the destination says what it has, which may be more than this side has */
+	s->ack.codecs &= hello->codecs;
+	if (s->ack.workers > hello->workers)
+		s->ack.workers = hello->workers;
 	action_queue_add(&s->actions, MIGC_ACTION_ATTACH);
 	source_enter(s, SOURCE_ATTACH, 1);
 }
 
+static bool pages_exist(const struct migc_source *s, const struct migc_page_list *pages)
+{
+	const struct migc_msg_hello *hello = &s->config.hello;
+
+	if (pages->region >= hello->region_count || pages->count == 0 ||
+	    pages->count > MIGC_BLOCK_PAGES_MAX)
+		return false;
+	for (unsigned int i = 0; i < pages->count; i++) {
+		if (pages->page[i] >= hello->region[pages->region].pages)
+			return false;
+	}
+	return true;
+}
+
 static void block_failed(struct migc_source *s, const struct migc_msg_block_failed *failed)
 {
+	if (!pages_exist(s, &failed->pages)) {
+		source_fail(s, MIGC_REASON_FAILED, -EPROTO,
+			    "the receiver reports pages that are not there");
+		return;
+	}
 	if (failed->round != s->round) {
 		source_fail(s, MIGC_REASON_FAILED, -EPROTO,
 			    "the receiver reports a block of another round");
