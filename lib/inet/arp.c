@@ -12,8 +12,9 @@
 #define NEIGHBOUR_FORGET_NS UINT64_C(120000000000)
 /** Requests for one address are a second apart (RFC 1122, 2.3.2.1). */
 #define ARP_INTERVAL_NS UINT64_C(1000000000)
-/** The first request may be lost to a link that is just coming up: the second comes soon. */
+/** The first ones may be lost to a link that is just coming up: these come sooner. */
 #define ARP_FIRST_INTERVAL_NS UINT64_C(100000000)
+#define ARP_FIRST_REQUESTS 10u
 /** An address nobody asked for lately needs no more requests. */
 #define ARP_WANTED_NS UINT64_C(5000000000)
 
@@ -65,6 +66,7 @@ void migc_inet_learn(struct migc_inet *inet, uint32_t ip, const uint8_t mac[6], 
 	n->state = NEIGHBOUR_KNOWN;
 	memcpy(n->mac, mac, sizeof(n->mac));
 	n->learned_ns = now_ns;
+	n->requests = 0;
 }
 
 static size_t write_arp(const struct migc_inet *inet, uint8_t *frame, const uint8_t to[6],
@@ -135,14 +137,13 @@ void arp_input(struct migc_inet *inet, uint8_t *frame, size_t length, size_t cap
 /** Does this entry want a request now? */
 static bool wants_request(const struct neighbour *n, uint64_t now_ns)
 {
-	uint64_t interval = ARP_INTERVAL_NS;
+	uint64_t interval =
+		n->requests < ARP_FIRST_REQUESTS ? ARP_FIRST_INTERVAL_NS : ARP_INTERVAL_NS;
 
 	if (n->state == NEIGHBOUR_FREE || now_ns - n->used_ns > ARP_WANTED_NS)
 		return false;
 	if (n->state == NEIGHBOUR_KNOWN && now_ns - n->learned_ns < NEIGHBOUR_REFRESH_NS)
 		return false;
-	if (n->state == NEIGHBOUR_WANTED && n->used_ns - n->asked_ns < ARP_INTERVAL_NS)
-		interval = ARP_FIRST_INTERVAL_NS;
 	return n->asked_ns == 0 || now_ns - n->asked_ns >= interval;
 }
 
@@ -156,6 +157,7 @@ size_t migc_inet_poll(struct migc_inet *inet, uint8_t *frame, size_t capacity, u
 		if (!wants_request(n, now_ns))
 			continue;
 		n->asked_ns = now_ns;
+		n->requests++;
 		inet->stats.tx_arp++;
 		/* a refresh goes to the one who is known (RFC 1122, 2.3.2.1), so nobody else wakes
 		 */

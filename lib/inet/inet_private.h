@@ -28,6 +28,7 @@ struct neighbour {
 	uint64_t learned_ns; /**< when the mapping was last confirmed */
 	uint64_t used_ns; /**< when it was last wanted */
 	uint64_t asked_ns; /**< when the last request was sent; 0: never */
+	uint32_t requests; /**< without an answer so far */
 };
 
 struct migc_inet {
