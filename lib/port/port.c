@@ -95,7 +95,7 @@ static int make_pools(struct migc_port *port, const struct migc_port_config *con
 		count = count > POOL_MBUFS_MAX ? POOL_MBUFS_MAX : count;
 	}
 	for (unsigned int i = 0; i < port->workers; i++) {
-		snprintf(name, sizeof(name), "packets-%u", i);
+		snprintf(name, sizeof(name), "packets-%u-%u", port->info.port_id, i);
 		port->pool[i] = rte_pktmbuf_pool_create(name, count, POOL_CACHE, 0, (uint16_t)room,
 							rte_eth_dev_socket_id(port->info.port_id));
 		if (port->pool[i] == NULL)
