@@ -16,43 +16,46 @@
 #define OPS 512u
 #define EXTERNALS 8192u
 
-static struct rte_mempool *make_pool(const char *kind, unsigned int worker, unsigned int count,
-				     uint16_t room, int socket, uint64_t *memory)
+/** Names are the process's: a worker's compressor and its decompressor have different ones. */
+static void name_pool(const struct migc_codec *c, const char *kind, char *out)
+{
+	snprintf(out, RTE_MEMPOOL_NAMESIZE, "codec-%s-%s%u", kind, c->decompress ? "d" : "c",
+		 c->worker);
+}
+
+static struct rte_mempool *make_pool(const struct migc_codec *c, const char *kind,
+				     unsigned int count, uint16_t room, int socket)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
 
-	snprintf(name, sizeof(name), "codec-%s-%u", kind, worker);
-	*memory += (uint64_t)count * (room + sizeof(struct rte_mbuf));
+	name_pool(c, kind, name);
+	c->devices->memory_bytes += (uint64_t)count * (room + sizeof(struct rte_mbuf));
 	return rte_pktmbuf_pool_create(name, count, count >= 512 ? 128 : 0, 0, room, socket);
 }
 
 static bool make_pools(struct migc_codec *c, int socket)
 {
-	uint64_t *memory = &c->devices->memory_bytes;
 	char name[RTE_MEMPOOL_NAMESIZE];
 	bool linear = false, ok;
 
 	for (unsigned int i = 0; i < c->lanes; i++)
 		linear |= !c->lane[i].device->plan.source_chain ||
 			  !c->lane[i].device->plan.destination_chain;
-	snprintf(name, sizeof(name), "codec-ops-%u", c->worker);
+	name_pool(c, "ops", name);
 	c->ops = rte_comp_op_pool_create(name, OPS, 64, sizeof(struct codec_op), socket);
-	*memory += OPS * (sizeof(struct rte_comp_op) + sizeof(struct codec_op));
-	c->externals = make_pool("pages", c->worker, EXTERNALS, 0, socket, memory);
+	c->devices->memory_bytes += OPS * (sizeof(struct rte_comp_op) + sizeof(struct codec_op));
+	c->externals = make_pool(c, "pages", EXTERNALS, 0, socket);
 	ok = c->ops && c->externals;
 	if (c->decompress) {
-		c->buffers = make_pool("buffers", c->worker, CODEC_BUFFERS, CODEC_LINEAR_BYTES,
-				       socket, memory);
+		c->buffers = make_pool(c, "buffers", CODEC_BUFFERS, CODEC_LINEAR_BYTES, socket);
 		c->scratch = rte_malloc("codec_scratch", 64, 64);
 		ok = ok && c->buffers && c->scratch && tail_create(c) == 0;
 	} else {
-		c->segments = make_pool("segments", c->worker, CODEC_SEGMENTS, MIGC_PAGE_BYTES,
-					socket, memory);
+		c->segments = make_pool(c, "segments", CODEC_SEGMENTS, MIGC_PAGE_BYTES, socket);
 		ok = ok && c->segments;
 	}
 	if (linear) {
-		c->bounces = make_pool("bounces", c->worker, CODEC_BOUNCES, CODEC_LINEAR_BYTES,
-				       socket, memory);
+		c->bounces = make_pool(c, "bounces", CODEC_BOUNCES, CODEC_LINEAR_BYTES, socket);
 		ok = ok && c->bounces;
 	}
 	return ok;

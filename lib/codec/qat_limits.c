@@ -27,26 +27,3 @@ unsigned int qat_limits_apply(unsigned int generation, const struct migc_codec_r
 	plan->burst_max = QAT_BURST;
 	return most;
 }
-
-unsigned int qat_limits_generation(uint16_t pci_device_id)
-{
-	switch (pci_device_id) {
-	case 0x0443: /* DH895xCC */
-		return 1;
-	case 0x37c9: /* C62x */
-	case 0x19e3: /* C3xxx */
-	case 0x6f55: /* D15xx */
-	case 0x18ef: /* 200xx */
-		return 2;
-	case 0x18a1: /* C4xxx */
-	case 0x578b: /* 300xx */
-		return 3;
-	case 0x4941: /* 4xxx */
-	case 0x4943: /* 401xx */
-	case 0x4945: /* 402xx */
-	case 0x4947: /* 420xx */
-		return 4;
-	default:
-		return 0;
-	}
-}

@@ -14,7 +14,5 @@
  */
 unsigned int qat_limits_apply(unsigned int generation, const struct migc_codec_request *request,
 			      struct migc_codec_plan *plan, unsigned int most);
-/** The generation of a QAT device by its PCI device id; 0: none we know. */
-unsigned int qat_limits_generation(uint16_t pci_device_id);
 
 #endif
