@@ -286,12 +286,11 @@ void rounds_close(struct rounds *r, uint64_t now_ns, uint64_t wire_bytes)
 int rounds_scan(struct rounds *r, uint64_t now_ns, uint64_t enough, uint64_t *pages,
 		struct migc_error *err)
 {
-	int rc = 0;
+	bool recent = r->scanned_ahead || now_ns - r->scan_ns < ROUNDS_SCAN_INTERVAL_NS;
+	int rc;
 
 	*pages = fresh_pages(r);
-	if (r->scanned_ahead && *pages > enough)
-		return 0;
-	if (!r->scanned_ahead && now_ns - r->scan_ns<ROUNDS_SCAN_INTERVAL_NS && * pages> enough)
+	if (recent && *pages > enough)
 		return 0;
 	rc = scan(r, err);
 	*pages = fresh_pages(r);
