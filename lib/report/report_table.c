@@ -204,7 +204,7 @@ int migc_report_line(const struct migc_report *report, char *out, size_t capacit
 
 	if (capacity)
 		out[0] = '\0';
-	add(&t, "%s: round %llu, ", report->state[0] ? report->state : report->status,
+	add(&t, "%s: %llu rounds done, ", report->state[0] ? report->state : report->status,
 	    (unsigned long long)report->ram.dirty_sync_count);
 	add_bytes(&t, report->ram.normal_pages * report->ram.page_bytes);
 	add(&t, " of data and %llu zero pages, ", (unsigned long long)report->ram.duplicate_pages);

@@ -371,7 +371,7 @@ static void the_line_is_one_line_for_either_role(void **state)
 	length = migc_report_line(&r, line, sizeof(line));
 	assert_int_equal(length, strlen(line));
 	assert_null(strchr(line, '\n'));
-	assert_non_null(strstr(line, "ROUND: round 2"));
+	assert_non_null(strstr(line, "ROUND: 2 rounds done"));
 	assert_non_null(strstr(line, "3.00 MiB left"));
 	assert_non_null(strstr(line, "9413 Mbit/s"));
 	assert_non_null(strstr(line, "250 ms"));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "states_table.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include "migc_session.h"
 
 /** The next cell of a table's line, without the blanks around it. @return false at the end. */
 static bool next_cell(char **at, char *out)
@@ -76,7 +79,8 @@ void states_table_read(struct states_table *table, const char *heading)
 	assert_true(table->states > 5 && table->events > 5);
 }
 
-bool states_table_says(const char *cell, const char *word)
+/** Is `word` one of the words of the cell? */
+static bool says(const char *cell, const char *word)
 {
 	size_t length = strlen(word);
 
@@ -85,4 +89,25 @@ bool states_table_says(const char *cell, const char *word)
 			return true;
 	}
 	return false;
+}
+
+void states_table_check(const char *cell, const struct states_table_seen *seen)
+{
+	if (strcmp(cell, "-") == 0) {
+		assert_int_equal(seen->actions, 0);
+		assert_string_equal(seen->after, seen->before);
+	} else if (strcmp(cell, "F") == 0) {
+		assert_true(seen->failed);
+	} else if (strcmp(cell, "P") == 0) {
+		assert_true(seen->failed);
+		assert_int_equal(seen->code, -EPROTO);
+	} else if (strcmp(cell, "U") == 0) {
+		assert_int_equal(seen->outcome, MIGC_OUTCOME_UNCONFIRMED);
+	} else if (strcmp(cell, "D") == 0) {
+		assert_int_equal(seen->outcome, MIGC_OUTCOME_DONE);
+	} else {
+		assert_true(says(cell, seen->after) ||
+			    (strcmp(seen->after, seen->before) == 0 && says(cell, "*")));
+		assert_int_equal(seen->outcome, -1);
+	}
 }

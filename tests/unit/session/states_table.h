@@ -23,7 +23,17 @@ struct states_table {
 
 /** Read the table below the heading that begins with `heading`. Fails the test if there is none. */
 void states_table_read(struct states_table *table, const char *heading);
-/** Is `word` one of the words of the cell? */
-bool states_table_says(const char *cell, const char *word);
+
+/** What an event did to a machine. */
+struct states_table_seen {
+	const char *before, *after; /**< states */
+	unsigned int actions;
+	int outcome; /**< of FINISH; -1: none */
+	bool failed; /**< it is over, or on its way there, as a failure */
+	int code; /**< of the machine's error */
+};
+
+/** Fail the test unless the cell says so. */
+void states_table_check(const char *cell, const struct states_table_seen *seen);
 
 #endif
