@@ -56,7 +56,7 @@ static void rescue(const char *path, struct qemu_changes *changes)
 		    "before "
 		    "continuing this one");
 	if (phase != GUARDIAN_RESUME && changes->capabilities == 0 && !changes->bandwidth_changed &&
-	    changes->directory[0] == '\0')
+	    changes->tls_creds[0] == '\0' && changes->directory[0] == '\0')
 		return;
 	if (phase == GUARDIAN_COMMITTED || connect_again(&q.qmp, path, &error) != 0) {
 		qemu_remove_directory(&q);

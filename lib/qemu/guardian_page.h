@@ -6,8 +6,9 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define CAPABILITIES_MAX 4u
+#define CAPABILITIES_MAX 16u
 #define DIRECTORY_BYTES 80u
+#define TLS_CREDS_BYTES 128u
 
 /** What must be undone if the sender dies now. */
 enum guardian_phase {
@@ -26,6 +27,7 @@ struct qemu_changes {
 	unsigned int capabilities;
 	bool bandwidth_changed;
 	uint64_t bandwidth_before;
+	char tls_creds[TLS_CREDS_BYTES]; /**< the parameter before; "" when it was not changed */
 	char directory[DIRECTORY_BYTES]; /**< of the device state's socket; "" when there is none */
 };
 

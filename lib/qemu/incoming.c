@@ -15,10 +15,8 @@ int migc_qemu_prepare_destination(struct migc_qemu *q, struct migc_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	char uri[SOCKET_PATH_BYTES + 8];
-	int rc = qemu_set_capability(q, "x-ignore-shared", true, err);
+	int rc = qemu_plain_stream(q, err);
 
-	if (rc == 0)
-		rc = qemu_set_capability(q, "events", true, err);
 	if (rc == 0)
 		rc = qemu_make_directory(q, true, err);
 	if (rc != 0)

@@ -39,6 +39,8 @@ int qemu_make_directory(struct migc_qemu *q, bool qemu_binds, struct migc_error 
 void qemu_remove_directory(struct migc_qemu *q);
 /** Switch a migration capability, remembering what it was. */
 int qemu_set_capability(struct migc_qemu *q, const char *name, bool value, struct migc_error *err);
+/** Settings that make QEMU's migration one plain stream of device state; restored later. */
+int qemu_plain_stream(struct migc_qemu *q, struct migc_error *err);
 /** query-migrate's status ("" when none), and its error if it failed. */
 int qemu_migration_status(struct migc_qemu *q, char *status, size_t capacity, char *why,
 			  size_t why_capacity, struct migc_error *err);

@@ -19,13 +19,9 @@
 
 int migc_qemu_prepare_source(struct migc_qemu *q, struct migc_error *err)
 {
-	int rc = qemu_set_capability(q, "x-ignore-shared", true, err);
+	int rc = qemu_plain_stream(q, err);
 
-	if (rc == 0)
-		rc = qemu_set_capability(q, "pause-before-switchover", true, err);
-	if (rc == 0)
-		rc = qemu_set_capability(q, "events", true, err);
-	return rc;
+	return rc != 0 ? rc : qemu_set_capability(q, "pause-before-switchover", true, err);
 }
 
 static int listen_for_state(struct migc_qemu *q, struct migc_error *err)

@@ -177,3 +177,12 @@ bool vm_pause(const struct vm *vm)
 
 	return ask(vm, "{\"execute\":\"stop\",\"id\":7}\n", "\"id\": 7", text, sizeof(text));
 }
+
+bool vm_says(const struct vm *vm, const char *command, const char *arguments, const char *word)
+{
+	char line[1024], text[32768] = "";
+
+	snprintf(line, sizeof(line), "{\"execute\":\"%s\",\"arguments\":%s,\"id\":7}\n", command,
+		 arguments);
+	return ask(vm, line, "\"id\": 7", text, sizeof(text)) && strstr(text, word);
+}

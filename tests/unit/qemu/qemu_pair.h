@@ -31,5 +31,7 @@ void vm_end(struct vm *vm);
 bool vm_runs(const struct vm *vm);
 /** The command stop over the second monitor. @return whether it was answered. */
 bool vm_pause(const struct vm *vm);
+/** Any command over the second monitor. @return whether the answer has `word`. */
+bool vm_says(const struct vm *vm, const char *command, const char *arguments, const char *word);
 
 #endif

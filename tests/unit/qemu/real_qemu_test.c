@@ -405,6 +405,48 @@ static void second_try_succeeds_after_a_cancel(void **state)
 	assert_true(vm_runs(&source));
 }
 
+/** As a management tool leaves it that migrates with QEMU's own means. */
+static void set_up_for_qemus_own_migration(const struct vm *vm)
+{
+	assert_true(vm_says(vm, "migrate-set-capabilities",
+			    "{\"capabilities\":[{\"capability\":\"multifd\",\"state\":true},"
+			    "{\"capability\":\"return-path\",\"state\":true}]}",
+			    "\"return\""));
+	assert_true(
+		vm_says(vm, "migrate-set-parameters", "{\"tls-creds\":\"nobody\"}", "\"return\""));
+}
+
+static void settings_of_qemus_own_migration_are_no_hindrance(void **state)
+{
+	(void)state;
+	start_pair(file_source, file_destination);
+	set_up_for_qemus_own_migration(&source);
+	set_up_for_qemus_own_migration(&destination);
+	move();
+}
+
+static void settings_are_as_they_were_after_a_cancel(void **state)
+{
+	static const char multifd[] = "\"state\": true, \"capability\": \"multifd\"";
+	struct migc_error err = {0};
+
+	(void)state;
+	start(&source, file_source, false);
+	discover(&source);
+	set_up_for_qemus_own_migration(&source);
+	reach_pre_switchover();
+	assert_false(vm_says(&source, "query-migrate-capabilities", "{}", multifd));
+	assert_int_equal(migc_qemu_resume(source.qemu, &err), 0);
+	migc_qemu_restore(source.qemu);
+	assert_true(vm_says(&source, "query-migrate-capabilities", "{}", multifd));
+	assert_true(vm_says(&source, "query-migrate-capabilities", "{}",
+			    "\"state\": true, \"capability\": \"return-path\""));
+	assert_true(vm_says(&source, "query-migrate-capabilities", "{}",
+			    "\"state\": false, \"capability\": \"x-ignore-shared\""));
+	assert_true(
+		vm_says(&source, "query-migrate-parameters", "{}", "\"tls-creds\": \"nobody\""));
+}
+
 static void paused_guest_stays_paused(void **state)
 {
 	struct migc_error err = {0};
@@ -494,6 +536,8 @@ int main(void)
 		TEST(after_its_state_is_out_the_guest_can_run_again),
 		TEST(state_nobody_reads_does_not_hold_the_guest),
 		TEST(second_try_succeeds_after_a_cancel),
+		TEST(settings_of_qemus_own_migration_are_no_hindrance),
+		TEST(settings_are_as_they_were_after_a_cancel),
 		TEST(paused_guest_stays_paused),
 		TEST(destination_killed_in_the_load_is_told),
 		TEST(garbage_for_device_state_is_told),

@@ -33,11 +33,63 @@ int qemu_set_capability(struct migc_qemu *q, const char *name, bool value, struc
 	json_decref(list);
 	if (rc != 0 || before == value)
 		return rc;
-	rc = set_capability(q, name, value, err);
-	if (rc == 0 && q->changes->capabilities < CAPABILITIES_MAX) {
-		q->changes->capability[q->changes->capabilities].name = name;
-		q->changes->capability[q->changes->capabilities++].before = before;
+	if (q->changes->capabilities == CAPABILITIES_MAX)
+		return migc_error_set(err, -ENOSPC, "too many migration capabilities to change");
+	/* noted first: whoever restores after our death must know of it */
+	q->changes->capability[q->changes->capabilities].name = name;
+	q->changes->capability[q->changes->capabilities++].before = before;
+	return set_capability(q, name, value, err);
+}
+
+static int set_parameter(struct migc_qemu *q, json_t *parameter, struct migc_error *err)
+{
+	return qmp_execute(&q->qmp, "migrate-set-parameters", parameter, NULL, err);
+}
+
+/** QEMU's own TLS is for its own network: between it and us is a socket of this host. */
+static int clear_tls(struct migc_qemu *q, struct migc_error *err)
+{
+	json_t *parameters = NULL;
+	const char *creds;
+	int rc = qmp_execute(&q->qmp, "query-migrate-parameters", NULL, &parameters, err);
+
+	if (rc != 0)
+		return rc;
+	creds = json_string_value(json_object_get(parameters, "tls-creds"));
+	if (creds && creds[0]) {
+		snprintf(q->changes->tls_creds, sizeof(q->changes->tls_creds), "%s", creds);
+		rc = set_parameter(q, json_pack("{s:s}", "tls-creds", ""), err);
 	}
+	json_decref(parameters);
+	return rc;
+}
+
+int qemu_plain_stream(struct migc_qemu *q, struct migc_error *err)
+{
+	/* each after those that need it */
+	static const char *const off[] = {
+		"postcopy-preempt",
+		"postcopy-ram",
+		"switchover-ack",
+		"return-path",
+		"zero-copy-send",
+		"multifd",
+		"mapped-ram",
+		"compress",
+		"block",
+		"x-colo",
+		"background-snapshot",
+	};
+	int rc = 0;
+
+	for (unsigned int i = 0; rc == 0 && i < sizeof(off) / sizeof(off[0]); i++)
+		rc = qemu_set_capability(q, off[i], false, err);
+	if (rc == 0)
+		rc = qemu_set_capability(q, "x-ignore-shared", true, err);
+	if (rc == 0)
+		rc = qemu_set_capability(q, "events", true, err);
+	if (rc == 0)
+		rc = clear_tls(q, err);
 	return rc;
 }
 
@@ -53,11 +105,14 @@ void migc_qemu_restore(struct migc_qemu *q)
 				       &ignored);
 	}
 	if (q->changes->bandwidth_changed && !q->qmp.closed)
-		qmp_execute(&q->qmp, "migrate-set-parameters",
-			    json_pack("{s:I}", "max-bandwidth",
-				      (json_int_t)q->changes->bandwidth_before),
-			    NULL, &ignored);
+		set_parameter(q,
+			      json_pack("{s:I}", "max-bandwidth",
+					(json_int_t)q->changes->bandwidth_before),
+			      &ignored);
 	q->changes->bandwidth_changed = false;
+	if (q->changes->tls_creds[0] && !q->qmp.closed)
+		set_parameter(q, json_pack("{s:s}", "tls-creds", q->changes->tls_creds), &ignored);
+	q->changes->tls_creds[0] = '\0';
 }
 
 int qemu_make_directory(struct migc_qemu *q, bool qemu_binds, struct migc_error *err)
