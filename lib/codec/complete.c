@@ -184,7 +184,11 @@ static void give_up(struct rte_mempool *pool, void *context, void *object, unsig
 	if (lost->codec->decompress) {
 		/* the device may still read it, and no other may have it meanwhile */
 		job->data = NULL;
-		complete_job(lost->codec, job, -EBADMSG);
+		/* and it may still write: to a buffer of ours, or to the guest's pages */
+		complete_job(lost->codec, job,
+			     lost->codec->lane[lost->lane].device->plan.destination_chain
+				     ? -EIO
+				     : -EBADMSG);
 	} else {
 		complete_elsewhere(lost->codec, job, lost->lane);
 	}

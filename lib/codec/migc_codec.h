@@ -115,7 +115,8 @@ struct migc_codec_job {
 	uint32_t
 		data_bytes; /**< of data; 0 after compression: did not shrink or failed: send raw */
 	int status; /**< result: 0; compress: -ENOSPC (did not shrink), -EIO (no device could: only
-		     * with no_fallback is that an error of the migration); decompress: -EBADMSG */
+		     * with no_fallback is that an error of the migration); decompress: -EBADMSG;
+		     * -EIO: the device fell silent and may write to the pages at any later time */
 };
 
 struct migc_codec_stats {

@@ -166,6 +166,13 @@ static void block_done(struct receive_path *path, struct receive_block *block)
 		c->deflate_blocks++;
 		c->compressed_bytes += block->job.data_bytes;
 		c->data_pages += block->pages.count;
+	} else if (block->job.status == -EIO) {
+		c->blocks_failed++;
+		worker_fail(
+			path->worker, -EIO,
+			"the compression device fell silent while it held pages of the guest: "
+			"it may write to them later, so this guest must not run. End QEMU here, "
+			"reset the device or give another (--compressdev), and try again");
 	} else {
 		struct migc_msg_block_failed report = {block->round, block->pages};
 

@@ -431,8 +431,8 @@ static void blocks_that_a_silent_device_holds_are_told_to_be_lost(void **state)
 	rig_open(&decompressor, &out);
 	decompressor.codec->dead_cycles = 1000000;
 	rig_faults.silent_device = decompressor.codec->lane[0].device->id;
-	assert_int_equal(rig_decompress(&decompressor, &pages, packed.data, packed.bytes),
-			 -EBADMSG);
+	/* not just a block to send again: the device may yet write to the guest's pages */
+	assert_int_equal(rig_decompress(&decompressor, &pages, packed.data, packed.bytes), -EIO);
 	/* no device is left: at once */
 	assert_int_equal(rig_decompress(&decompressor, &pages, packed.data, packed.bytes),
 			 -EBADMSG);
