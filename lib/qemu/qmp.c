@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -214,8 +215,18 @@ int qmp_poll(struct qmp *q, struct migc_error *err)
 	return rc < 0 ? rc : 0;
 }
 
+static int held_by_another(const char *path, struct migc_error *err)
+{
+	return migc_error_set(err, -ETIMEDOUT,
+			      "--qmp %s: no greeting: another client (libvirt?) holds the socket, "
+			      "or it is not QEMU's; give QEMU a second -qmp",
+			      path);
+}
+
 static int connect_to(struct qmp *q, const char *path, struct migc_error *err)
 {
+	const struct timeval timeout = {.tv_sec = q->timeout_ms / 1000,
+					.tv_usec = q->timeout_ms % 1000 * 1000};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	struct ucred peer;
 	socklen_t length = sizeof(peer);
@@ -226,11 +237,16 @@ static int connect_to(struct qmp *q, const char *path, struct migc_error *err)
 	q->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (q->fd < 0)
 		return migc_error_set(err, -errno, "no socket: %s", strerror(errno));
-	if (connect(q->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
+	/* a monitor that serves another client leaves us in its short queue, or before it */
+	setsockopt(q->fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
+	if (connect(q->fd, (struct sockaddr *)&address, sizeof(address)) != 0) {
+		if (errno == EAGAIN)
+			return held_by_another(path, err);
 		return migc_error_set(
 			err, -errno,
 			"--qmp %s: %s (start QEMU with -qmp unix:PATH,server=on,wait=off)", path,
 			strerror(errno));
+	}
 	if (getsockopt(q->fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) != 0)
 		return migc_error_set(err, -errno, "--qmp %s: whose socket it is cannot be told",
 				      path);
@@ -253,11 +269,7 @@ int qmp_open(struct qmp *q, const char *path, struct migc_error *err)
 		return rc;
 	rc = wait_message(q, &greeting, "with its greeting", &error);
 	if (rc == -ETIMEDOUT)
-		return migc_error_set(
-			err, rc,
-			"--qmp %s: no greeting: another client (libvirt?) holds the socket, "
-			"or it is not QEMU's; give QEMU a second -qmp",
-			path);
+		return held_by_another(path, err);
 	if (rc == -EPROTO || rc == -ESRCH || (rc == 0 && !json_object_get(greeting, "QMP"))) {
 		json_decref(greeting);
 		return migc_error_set(err, -EPROTO, "--qmp %s is not a QMP socket", path);

@@ -86,6 +86,33 @@ static void dead_socket_is_refused(void **state)
 	assert_int_equal(rc, -ECONNREFUSED);
 }
 
+/** As a monitor is that serves somebody else, with one more in its queue. */
+static void socket_with_a_full_queue_times_out(void **state)
+{
+	char directory[] = "/tmp/migc-qmp-test-XXXXXX";
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct migc_qemu_config config = {.qmp_path = address.sun_path, .answer_timeout_ms = 300};
+	struct migc_error err = {0};
+	struct migc_qemu *q;
+	int fd, other, rc;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/qmp", directory);
+	fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	other = socket(AF_UNIX, SOCK_STREAM, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	assert_int_equal(connect(other, (struct sockaddr *)&address, sizeof(address)), 0);
+	rc = migc_qemu_open(&config, &q, &err);
+	close(other);
+	close(fd);
+	unlink(address.sun_path);
+	rmdir(directory);
+	assert_int_equal(rc, -ETIMEDOUT);
+	assert_non_null(strstr(err.text, "another client"));
+}
+
 static void silent_socket_times_out(void **state)
 {
 	struct fake_qmp f = {.greeting = ""};
@@ -345,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(absent_socket_is_enoent),
 		cmocka_unit_test(dead_socket_is_refused),
+		cmocka_unit_test(socket_with_a_full_queue_times_out),
 		cmocka_unit_test(silent_socket_times_out),
 		cmocka_unit_test(other_protocol_is_no_qmp),
 		cmocka_unit_test(other_json_is_no_qmp),
