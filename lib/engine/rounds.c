@@ -153,8 +153,13 @@ static int scan(struct rounds *r, struct migc_error *err)
 
 int rounds_begin(struct rounds *r, uint32_t round, bool final, bool raw, struct migc_error *err)
 {
-	int rc = final ? scan(r, err) : 0;
+	int rc = 0;
 
+	/* no tracker: what is data is known when the guest has stopped, and not before */
+	if (r->dirty == NULL && r->round == 0)
+		rc = rounds_all(r, err);
+	else if (final)
+		rc = scan(r, err);
 	if (rc != 0)
 		return rc;
 	r->round = round;

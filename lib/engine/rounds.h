@@ -32,12 +32,15 @@ struct rounds_record {
 	uint64_t begin_ns, end_ns;
 };
 
-/** @param dirty armed already; NULL: the guest is stopped or does not exist, nothing changes. */
+/** @param dirty armed already; NULL: no page changes once the first round has begun. */
 int rounds_create(const struct migc_guestmem *gm, struct migc_dirty *dirty, struct worker *workers,
 		  unsigned int worker_count, void (*idle)(void *ctx), void *idle_ctx,
 		  struct rounds **out, struct migc_error *err);
 void rounds_free(struct rounds *r);
-/** All data of the guest is due: the first round. Call after the tracker was armed. */
+/**
+ * All data of the guest is due: the first round. Call after the tracker was armed; without a
+ * tracker it is done by the first rounds_begin(), for which the guest must be stopped.
+ */
 int rounds_all(struct rounds *r, struct migc_error *err);
 /**
  * Begin a round: what is fresh becomes due. Final: after one more scan, with the guest stopped.

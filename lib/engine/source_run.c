@@ -202,8 +202,9 @@ static void prepare(struct source *s)
 	if (rc == 0)
 		rc = rounds_create(e->gm, e->dirty, e->workers, e->connections, engine_idle, e,
 				   &e->rounds, &error);
-	/* after the tracker was armed: a page that becomes data from now on is reported */
-	if (rc == 0)
+	/* after the tracker was armed: a page that becomes data from now on is reported. Without a
+	 * tracker nobody would: rounds_begin() looks when the guest is stopped */
+	if (rc == 0 && e->dirty)
 		rc = rounds_all(e->rounds, &error);
 	if (rc != 0)
 		fail(s, &error);
