@@ -17,8 +17,8 @@
 /* getopt_long() values: above all characters, so that short options cannot be taken for them. */
 #define WORD_VALUE 256
 
-#define NEEDS(word, text) [word] = {text, required_argument, NULL, WORD_VALUE + word}
-#define ALONE(word, text) [word] = {text, no_argument, NULL, WORD_VALUE + word}
+#define NEEDS(word, text) [word] = {text, required_argument, NULL, WORD_VALUE + (word)}
+#define ALONE(word, text) [word] = {text, no_argument, NULL, WORD_VALUE + (word)}
 
 const struct option options_words[WORDS + 1] = {
 	NEEDS(WORD_CONNECT, "connect"),
@@ -265,7 +265,7 @@ static int take_choice(const struct options_parse *p, enum word word, const char
 	default:
 		break;
 	}
-	if (strcmp(text, "cancel") && strcmp(text, "suspend"))
+	if (strcmp(text, "cancel") != 0 && strcmp(text, "suspend") != 0)
 		return migc_error_set(p->err, -EINVAL,
 				      "--timeout-action: '%s' is not one of cancel, suspend", text);
 	p->out->timeout_suspends = !strcmp(text, "suspend");
@@ -438,7 +438,7 @@ static int take_mode(struct options_parse *p, int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "send"))
 		p->out->source = true;
-	else if (argc < 2 || strcmp(argv[1], "recv"))
+	else if (argc < 2 || strcmp(argv[1], "recv") != 0)
 		return migc_error_set(p->err, -EINVAL,
 				      "say send or recv first, after the `--` (see --help)");
 	return 0;

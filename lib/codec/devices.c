@@ -64,7 +64,8 @@ static int find_or_create(const char *driver)
 {
 	int id = find(driver);
 
-	if (id >= 0 || (strcmp(driver, "compress_isal") && strcmp(driver, "compress_zlib")))
+	if (id >= 0 ||
+	    (strcmp(driver, "compress_isal") != 0 && strcmp(driver, "compress_zlib") != 0))
 		return id;
 	if (rte_eal_hotplug_add("vdev", driver, "") != 0)
 		return -ENODEV;

@@ -170,6 +170,7 @@ int engine_launch(struct engine *e, struct migc_error *err)
 	if (e->single)
 		return 0;
 	for (unsigned int i = 0; i < e->worker_count; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): opened before */
 		int rc = rte_eal_remote_launch(worker_main, &e->workers[i], e->workers[i].lcore);
 
 		if (rc != 0)

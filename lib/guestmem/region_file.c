@@ -59,7 +59,7 @@ int migc_guestmem_add_file(struct migc_guestmem *gm, const char *name, const cha
 			   uint64_t offset, uint64_t length, bool writable, struct migc_error *err)
 {
 	struct migc_region *region = guestmem_new_region(gm, name, err);
-	struct stat st;
+	struct stat st = {0};
 	int fd, rc;
 
 	if (region == NULL)

@@ -130,7 +130,7 @@ int migc_guestmem_add_process(struct migc_guestmem *gm, const char *name, pid_t 
 			      struct migc_error *err)
 {
 	struct migc_region *region = guestmem_new_region(gm, name, err);
-	struct mapping m;
+	struct mapping m = {0};
 	int rc;
 
 	if (region == NULL)

@@ -62,15 +62,20 @@ int qemu_list_backends(struct migc_qemu *q, char **out, struct migc_error *err)
 	*out = calloc(1, 1);
 	json_array_foreach(objects, index, object)
 	{
-		struct backend b;
+		struct backend b = {0};
 		char *longer;
 
 		if (rc != 0 || !is_backend(json_string_value(json_object_get(object, "type"))))
 			continue;
 		rc = read_backend(q, object, &b, err);
-		longer = *out ? realloc(*out, length + sizeof(b.id) + 32) : NULL;
-		if (rc != 0 || longer == NULL)
+		if (rc != 0)
 			continue;
+		longer = *out ? realloc(*out, length + sizeof(b.id) + 32) : NULL;
+		if (longer == NULL) {
+			rc = migc_error_set(err, -ENOMEM,
+					    "no memory for a list of memory backends");
+			continue;
+		}
 		*out = longer;
 		length += (size_t)sprintf(*out + length, "%s=%llu ", b.id,
 					  (unsigned long long)b.size);
@@ -195,7 +200,7 @@ static int add_all(struct migc_qemu *q, struct migc_guestmem *gm, struct migc_er
 		rc = check_all_backed(mtree, objects, err);
 	json_array_foreach(objects, index, object)
 	{
-		struct backend b;
+		struct backend b = {0};
 
 		if (rc != 0 || !is_backend(json_string_value(json_object_get(object, "type"))))
 			continue;
