@@ -18,7 +18,9 @@ from harness.migcomp import DESTINATION_ADDRESS, SOURCE_ADDRESS  # noqa: E402
 from harness.registry import Failure, check  # noqa: E402
 from harness.vm import Shape, check_continuity  # noqa: E402
 
-DOWNTIME_LIMIT_MS = 300
+DOWNTIME_MS = 300
+# what the sender expects is an estimate: what it may be wrong by
+DOWNTIME_LIMIT_MS = DOWNTIME_MS - 40
 SHAPE = Shape(mib=1024, fill=768, rate=50, working_set=256)
 
 
@@ -115,8 +117,8 @@ def confirm(source, destination, report):
     say("the guest's own verification, at the destination: %s" % destination.verify())
     check(report["verified"], "RAM was not compared at the switchover")
     say("all RAM was compared at the switchover: equal at both ends")
-    check(report["downtime"] < DOWNTIME_LIMIT_MS, "downtime was %d ms, over %d",
-          report["downtime"], DOWNTIME_LIMIT_MS)
+    check(report["downtime"] < DOWNTIME_MS, "downtime was %d ms, over %d",
+          report["downtime"], DOWNTIME_MS)
     say("downtime: %d ms" % report["downtime"])
 
 
