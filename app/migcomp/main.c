@@ -85,6 +85,20 @@ static enum migc_dirty_kind dirty_kind(enum options_dirty dirty)
 	}
 }
 
+static enum migc_codec_id codec_kind(enum options_codec codec)
+{
+	switch (codec) {
+	case OPTIONS_CODEC_RAW:
+		return MIGC_CODEC_RAW;
+	case OPTIONS_CODEC_LZ4:
+		return MIGC_CODEC_LZ4;
+	case OPTIONS_CODEC_ZSTD:
+		return MIGC_CODEC_ZSTD;
+	default:
+		return MIGC_CODEC_DEFLATE;
+	}
+}
+
 static enum migc_huffman huffman_kind(enum options_huffman huffman)
 {
 	switch (huffman) {
@@ -119,8 +133,9 @@ static int configure(const struct options *o, struct migc_engine_config *config,
 	config->connect = o->connect;
 	config->max_bandwidth_bits = o->max_bandwidth_bits;
 	config->tls_hostname = o->tls_hostname;
-	config->codec_raw = o->codec == OPTIONS_CODEC_RAW;
+	config->codec_id = codec_kind(o->codec);
 	config->codec.level = o->level;
+	config->zstd_level = o->level;
 	config->codec.huffman = huffman_kind(o->huffman);
 	config->codec.block_pages = o->block_pages;
 	config->compressdev = o->compressdev;

@@ -17,6 +17,8 @@ enum options_codec {
 	OPTIONS_CODEC_AUTO, /**< deflate with raw escape */
 	OPTIONS_CODEC_RAW,
 	OPTIONS_CODEC_DEFLATE,
+	OPTIONS_CODEC_LZ4,
+	OPTIONS_CODEC_ZSTD,
 };
 
 enum options_huffman {

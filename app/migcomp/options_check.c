@@ -99,22 +99,47 @@ static int check_network(const struct options_parse *p)
 	return 0;
 }
 
-static int check_rest(const struct options_parse *p)
+/** What there is to set of each codec. */
+static int check_codec(const struct options_parse *p)
 {
 	static const enum word of_compression[] = {WORD_LEVEL, WORD_HUFFMAN, WORD_COMPRESSDEV};
+	static const struct {
+		const char *is;
+		bool takes[3];
+		int level_max;
+	} codecs[] = {
+		[OPTIONS_CODEC_AUTO] = {"auto uses deflate", {true, true, true}, 9},
+		[OPTIONS_CODEC_RAW] = {"raw compresses nothing", {false, false, false}, 0},
+		[OPTIONS_CODEC_DEFLATE] = {"deflate has these", {true, true, true}, 9},
+		[OPTIONS_CODEC_LZ4] = {"lz4 has no settings", {false, false, false}, 0},
+		[OPTIONS_CODEC_ZSTD] = {"zstd has levels only", {true, false, false}, 19},
+	};
+	const struct options *o = p->out;
+
+	for (size_t i = 0; i < sizeof(of_compression) / sizeof(of_compression[0]); i++) {
+		if (!codecs[o->codec].takes[i] && options_seen(p, of_compression[i]))
+			return migc_error_set(p->err, -EINVAL, "--codec %s: leave out --%s",
+					      codecs[o->codec].is,
+					      options_words[of_compression[i]].name);
+	}
+	if (options_seen(p, WORD_LEVEL) && o->level > codecs[o->codec].level_max)
+		return migc_error_set(
+			p->err, -EINVAL,
+			"--level: '%d' is not a number from 1 to %d (--codec zstd: to "
+			"%d)",
+			o->level, codecs[o->codec].level_max, codecs[OPTIONS_CODEC_ZSTD].level_max);
+	return 0;
+}
+
+static int check_rest(const struct options_parse *p)
+{
 	const struct options *o = p->out;
 
 	if (options_seen(p, WORD_TIMEOUT_ACTION) && !o->timeout_s)
 		return migc_error_set(p->err, -EINVAL,
 				      "--timeout-action needs --timeout S: without it there is no "
 				      "timeout");
-	for (size_t i = 0; i < sizeof(of_compression) / sizeof(of_compression[0]); i++) {
-		if (o->codec == OPTIONS_CODEC_RAW && options_seen(p, of_compression[i]))
-			return migc_error_set(p->err, -EINVAL,
-					      "--codec raw compresses nothing: leave out --%s",
-					      options_words[of_compression[i]].name);
-	}
-	return 0;
+	return check_codec(p);
 }
 
 int options_check(const struct options_parse *p)

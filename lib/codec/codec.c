@@ -15,6 +15,8 @@
 #define DEAD_SECONDS 2u
 #define OPS 512u
 #define EXTERNALS 8192u
+/** Inline jobs between two polls. */
+#define INLINE_JOBS 4u
 
 /** Names are the process's: a worker's compressor and its decompressor have different ones. */
 static void name_pool(const struct migc_codec *c, const char *kind, char *out)
@@ -36,7 +38,7 @@ static struct rte_mempool *make_pool(const struct migc_codec *c, const char *kin
 static bool make_pools(struct migc_codec *c, int socket)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
-	bool linear = false, ok;
+	bool linear = false, ok = inline_create(c) == 0;
 
 	for (unsigned int i = 0; i < c->lanes; i++)
 		linear |= !c->lane[i].device->plan.source_chain ||
@@ -45,7 +47,7 @@ static bool make_pools(struct migc_codec *c, int socket)
 	c->ops = rte_comp_op_pool_create(name, OPS, 64, sizeof(struct codec_op), socket);
 	c->devices->memory_bytes += OPS * (sizeof(struct rte_comp_op) + sizeof(struct codec_op));
 	c->externals = make_pool(c, "pages", EXTERNALS, 0, socket);
-	ok = c->ops && c->externals;
+	ok = ok && c->ops && c->externals;
 	if (c->decompress) {
 		c->buffers = make_pool(c, "buffers", CODEC_BUFFERS, CODEC_LINEAR_BYTES, socket);
 		c->scratch = rte_malloc("codec_scratch", 64, 64);
@@ -84,7 +86,7 @@ int migc_codec_create(struct migc_codec_devices *devices, unsigned int worker, b
 		c->lane[c->lanes].device = d;
 		c->lane[c->lanes++].xform = d->xform[worker];
 	}
-	if (c->lanes == 0) {
+	if (c->lanes == 0 && devices->count) {
 		free(c);
 		return migc_error_set(
 			err, -ENOTSUP,
@@ -129,6 +131,7 @@ void migc_codec_free(struct migc_codec *c)
 		return;
 	if (c->ops)
 		drain(c);
+	inline_free(c);
 	tail_free(c);
 	rte_mempool_free(c->ops);
 	rte_mempool_free(c->externals);
@@ -155,6 +158,9 @@ unsigned int migc_codec_room(const struct migc_codec *c)
 	unsigned int most = window(c);
 	unsigned int room = c->jobs < most ? most - c->jobs : 0;
 
+	/* what is done at once keeps the lcore from its port: little of it in a turn */
+	if (c->at_once >= INLINE_JOBS)
+		return 0;
 	if (room && c->segments) {
 		unsigned int blocks =
 			rte_mempool_avail_count(c->segments) / (2 * MIGC_BLOCK_PAGES_MAX);
@@ -176,7 +182,10 @@ int migc_codec_submit(struct migc_codec *c, struct migc_codec_job *job)
 	if (c->jobs >= window(c))
 		return -ENOBUFS;
 	c->jobs++;
-	if (lane != 0) {
+	if (job->codec != MIGC_CODEC_DEFLATE) {
+		c->at_once++;
+		inline_job(c, job);
+	} else if (lane != 0) {
 		complete_elsewhere(c, job, 0);
 	} else if (submit_to_lane(c, job, 0) != 0) {
 		/* a want of buffers, and not the device's fault */
@@ -249,6 +258,7 @@ unsigned int migc_codec_poll(struct migc_codec *c, struct migc_codec_job **done,
 		enqueue(c, &c->lane[i]);
 		dequeue(c, i);
 	}
+	c->at_once = 0;
 	count = c->finished_count < max ? c->finished_count : max;
 	memcpy(done, c->finished, count * sizeof(done[0]));
 	c->finished_count -= count;

@@ -65,11 +65,15 @@ struct migc_codec {
 	struct rte_mempool *buffers; /**< decompress: where they come in */
 	struct rte_mempool *bounces; /**< for devices that take no chains */
 	struct rte_mbuf_ext_shared_info shared_info; /**< of externals: this lcore's alone */
+	void *method[MIGC_CODEC_COUNT]; /**< contexts of what the lcore does itself */
+	uint8_t *flat; /**< a block whose pages are no neighbours */
+	uint8_t *packed; /**< a block on its way into segments */
 	uint8_t *scratch; /**< what spills over a destination's end */
 	uint8_t *zeros; /**< bytes of the tail */
 	struct rte_mbuf *tail;
 	struct migc_codec_job *finished[CODEC_JOBS_MAX];
 	unsigned int finished_count;
+	unsigned int at_once; /**< jobs that were done inline since the last poll */
 	unsigned int jobs; /**< submitted and not yet polled */
 	uint64_t dead_cycles;
 	struct migc_random random;
@@ -110,6 +114,13 @@ int submit_to_lane(struct migc_codec *codec, struct migc_codec_job *job, unsigne
 unsigned int submit_next_lane(const struct migc_codec *codec, unsigned int from);
 /** Free an op with the chains it had, but what belongs to the job's result. */
 void submit_free_op(struct migc_codec *codec, struct rte_comp_op *op);
+
+/* inline_job.c */
+
+int inline_create(struct migc_codec *codec);
+void inline_free(struct migc_codec *codec);
+/** Do a job here and now, by the method of its codec. */
+void inline_job(struct migc_codec *codec, struct migc_codec_job *job);
 
 /* complete.c */
 

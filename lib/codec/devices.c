@@ -222,12 +222,13 @@ int migc_codec_devices_open(const struct migc_codec_devices_config *config,
 	/* compress_isal logs a line for each block that does not shrink */
 	rte_log_set_level_pattern("pmd.compress.isal*", RTE_LOG_CRIT);
 	rte_log_set_level_pattern("pmd.compress.zlib*", RTE_LOG_CRIT);
-	rc = choose(devices, err);
+	rc = config->codecs & 1u << MIGC_CODEC_DEFLATE ? choose(devices, err) : 0;
 	if (rc != 0) {
 		migc_codec_devices_close(devices);
 		return rc;
 	}
-	devices->block_pages = MIGC_BLOCK_PAGES_MAX;
+	devices->block_pages = config->request.block_pages ? config->request.block_pages
+							   : MIGC_CODEC_BLOCK_PAGES_DEFAULT;
 	for (unsigned int i = 0; i < devices->count; i++) {
 		if (devices->device[i].plan.block_pages < devices->block_pages)
 			devices->block_pages = devices->device[i].plan.block_pages;

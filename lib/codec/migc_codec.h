@@ -15,9 +15,10 @@
 
 /**
  * @file
- * DEFLATE through compressdev, with guest memory as source and destination. Three parts: a plan
- * (pure function of capabilities), a device set (main lcore: find, create, configure, start), and
- * one engine a worker lcore (submit, poll). Raw is what remains when nothing shrinks or works.
+ * Codecs, with guest memory as source and destination: DEFLATE through compressdev, LZ4 and
+ * Zstandard by the lcore itself (method.h). Three parts: a plan (pure function of capabilities), a
+ * device set (main lcore: find, create, configure, start), and one engine a worker lcore (submit,
+ * poll). The codec is a matter of each job. Raw is what remains when nothing shrinks or works.
  */
 
 /* ---- plan ---- */
@@ -73,11 +74,16 @@ int migc_codec_caps_read(uint8_t dev_id, struct migc_codec_caps *out);
 /* ---- devices ---- */
 
 #define MIGC_CODEC_DEVICES_MAX 8
+#define MIGC_CODEC_BLOCK_PAGES_DEFAULT 16u
+#define MIGC_ZSTD_LEVEL_MIN 1
+#define MIGC_ZSTD_LEVEL_MAX 19
 
 struct migc_codec_devices;
 
 struct migc_codec_devices_config {
-	struct migc_codec_request request;
+	uint32_t codecs; /**< bits of enum migc_codec_id; no device is opened without DEFLATE */
+	struct migc_codec_request request; /**< of DEFLATE */
+	int zstd_level; /**< MIGC_ZSTD_LEVEL_MIN to _MAX */
 	unsigned int workers;
 	const char
 		*compressdev; /**< device or driver name; NULL: first QAT, else compress_isal, else
@@ -109,6 +115,7 @@ uint64_t migc_codec_memory_bytes(const struct migc_codec_devices *devices);
 struct migc_codec_job {
 	uint8_t *page[MIGC_BLOCK_PAGES_MAX]; /**< addresses, MIGC_PAGE_BYTES each */
 	uint16_t pages;
+	enum migc_codec_id codec; /**< one of the engine's; not RAW */
 	void *cookie;
 	/** Decompress: the compressed block. Compress: NULL in, the compressed block out. */
 	struct rte_mbuf *data;
@@ -128,6 +135,7 @@ struct migc_codec_stats {
 	uint64_t short_consumed; /**< ops that said SUCCESS but had not read all (isal defect) */
 	uint64_t short_produced; /**< decompression made less than the pages hold */
 	uint64_t enqueue_full; /**< bursts the device did not take whole */
+	uint64_t gathered_bytes; /**< copied because LZ4 and Zstandard want neighbours */
 	uint64_t bounce_bytes; /**< copied because the device takes no chains */
 	uint64_t injected;
 };

@@ -6,7 +6,6 @@
 #include "qat_limits.h"
 
 #define WINDOW_BITS 15
-#define BLOCK_PAGES_DEFAULT 16u
 /** mbuf data_len has 16 bits: most pages that one linear segment holds. */
 #define LINEAR_PAGES_MAX (65535u / MIGC_PAGE_BYTES)
 /** Pages of a chain: rte_mbuf's own limit is far away; what ISA-L was tested with is this. */
@@ -111,7 +110,8 @@ int migc_codec_plan(const struct migc_codec_caps *caps, const struct migc_codec_
 	}
 	if (caps->qat_generation)
 		most = qat_limits_apply(caps->qat_generation, request, plan, most);
-	plan->block_pages = request->block_pages ? request->block_pages : BLOCK_PAGES_DEFAULT;
+	plan->block_pages = request->block_pages ? request->block_pages
+						 : MIGC_CODEC_BLOCK_PAGES_DEFAULT;
 	if (plan->block_pages > most)
 		plan->block_pages = most;
 	return 0;

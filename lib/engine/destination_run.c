@@ -60,7 +60,7 @@ static void check_guest(struct destination *d)
 	}
 	d->ack.block_pages = hello->block_pages < e->block_pages ? hello->block_pages
 								 : (uint16_t)e->block_pages;
-	d->ack.codecs = hello->codecs & (1u << MIGC_CODEC_RAW | 1u << MIGC_CODEC_DEFLATE);
+	d->ack.codecs = hello->codecs & ((1u << MIGC_CODEC_COUNT) - 1);
 	d->ack.workers = hello->workers < e->worker_count ? hello->workers
 							  : (uint16_t)e->worker_count;
 	e->connections = d->ack.workers;

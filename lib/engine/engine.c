@@ -106,10 +106,20 @@ void engine_tell(struct engine *e, const char *state)
 		e->config->progress(e->config->ctx, e->report);
 }
 
+/** Codecs that this end can be asked for, besides raw: the source's own, and all at a receiver. */
+static uint32_t own_codecs(const struct engine *e)
+{
+	if (!e->config->source)
+		return (1u << MIGC_CODEC_COUNT) - 1;
+	return 1u << MIGC_CODEC_RAW | 1u << e->config->codec_id;
+}
+
 static int open_codec(struct engine *e, struct migc_error *err)
 {
 	struct migc_codec_devices_config config = {
+		.codecs = own_codecs(e),
 		.request = e->config->codec,
+		.zstd_level = e->config->zstd_level,
 		.workers = e->worker_count,
 		.compressdev = e->config->compressdev,
 		.no_fallback = e->config->no_fallback,
@@ -119,9 +129,6 @@ static int open_codec(struct engine *e, struct migc_error *err)
 	};
 	int rc;
 
-	e->block_pages = e->config->codec.block_pages ? e->config->codec.block_pages : 16;
-	if (e->config->source && e->config->codec_raw)
-		return 0;
 	config.request.compress = e->config->source;
 	rc = migc_codec_devices_open(&config, &e->devices, err);
 	if (rc != 0)

@@ -25,7 +25,7 @@ struct engine {
 	struct rounds *rounds; /**< source, from PREPARE on */
 	struct migc_port *port;
 	struct migc_port_info port_info;
-	struct migc_codec_devices *devices; /**< NULL: raw only */
+	struct migc_codec_devices *devices; /**< none in it: nothing needs DEFLATE */
 	struct migc_codec *codec[WORKERS_MAX];
 	unsigned int block_pages; /**< most that our codec takes */
 	struct receive_shared shared; /**< destination */

@@ -10,11 +10,12 @@
 
 static void add_codec(struct migc_report *r, const struct worker_counters *c)
 {
-	r->compression.raw_blocks += c->raw_blocks;
-	r->compression.deflate_blocks += c->deflate_blocks;
+	for (unsigned int id = 0; id < MIGC_CODEC_COUNT; id++) {
+		r->compression.blocks[id] += c->blocks[id];
+		r->compression.compressed_bytes += c->payload_bytes[id];
+	}
 	r->compression.zero_blocks += c->zero_blocks;
 	r->compression.pages += c->codec.pages;
-	r->compression.compressed_bytes += c->compressed_bytes + c->raw_bytes;
 	r->compression.fallback_blocks += c->codec.fallback_blocks;
 	r->compression.errors += c->codec.errors;
 	r->compression.did_not_shrink += c->codec.did_not_shrink;
@@ -22,6 +23,7 @@ static void add_codec(struct migc_report *r, const struct worker_counters *c)
 	r->compression.short_produced += c->codec.short_produced;
 	r->compression.enqueue_full += c->codec.enqueue_full;
 	r->compression.bounce_bytes += c->codec.bounce_bytes;
+	r->compression.gathered_bytes += c->codec.gathered_bytes;
 	r->compression.copied_pages += c->copied_pages;
 	r->inject.codec_error += c->codec.injected;
 }
@@ -124,13 +126,14 @@ static void add_names(const struct engine *e, struct migc_report *r)
 	r->network.workers = e->connections;
 	r->network.queues = e->port_info.queues;
 	snprintf(r->compression.codec, sizeof(r->compression.codec), "%s",
-		 e->devices ? "deflate" : "raw");
-	if (e->devices) {
+		 e->config->source ? migc_codec_text(e->config->codec_id) : "any");
+	if (e->devices)
+		r->memory.mempool_bytes += migc_codec_memory_bytes(e->devices);
+	if (e->devices && migc_codec_devices_count(e->devices)) {
 		snprintf(r->compression.device, sizeof(r->compression.device), "%s",
 			 migc_codec_device_name(e->devices, 0));
 		snprintf(r->compression.driver, sizeof(r->compression.driver), "%s",
 			 migc_codec_device_driver(e->devices, 0));
-		r->memory.mempool_bytes += migc_codec_memory_bytes(e->devices);
 	}
 	r->memory.mempool_bytes += e->port_info.memory_bytes;
 	r->memory.own_bytes_peak = e->own_bytes_peak;

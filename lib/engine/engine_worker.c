@@ -73,14 +73,14 @@ static int open_path(struct engine *e, struct worker *w, int socket, struct migc
 {
 	int rc = 0;
 
-	if (e->devices)
+	if (!e->config->source || e->config->codec_id != MIGC_CODEC_RAW)
 		rc = migc_codec_create(e->devices, w->index, !e->config->source, socket,
 				       &e->codec[w->index], err);
 	if (rc != 0)
 		return rc;
 	if (e->config->source) {
-		struct send_path_config config = {w, e->gm, e->codec[w->index], e->block_pages,
-						  socket};
+		struct send_path_config config = {
+			w, e->gm, e->codec[w->index], e->config->codec_id, e->block_pages, socket};
 
 		return send_path_create(&config, &w->send, err);
 	} else {

@@ -54,8 +54,9 @@ struct migc_engine_config {
 	struct migc_inject_spec inject;
 
 	/* compression */
-	bool codec_raw; /**< compress nothing */
-	struct migc_codec_request codec;
+	enum migc_codec_id codec_id; /**< source: of each block; RAW: compress nothing */
+	struct migc_codec_request codec; /**< of DEFLATE */
+	int zstd_level;
 	const char *compressdev;
 	bool no_fallback;
 

@@ -163,8 +163,8 @@ static void block_done(struct receive_path *path, struct receive_block *block)
 	struct worker_counters *c = &path->worker->counters;
 
 	if (block->job.status == 0) {
-		c->deflate_blocks++;
-		c->compressed_bytes += block->job.data_bytes;
+		c->blocks[block->job.codec]++;
+		c->payload_bytes[block->job.codec] += block->job.data_bytes;
 		c->data_pages += block->pages.count;
 	} else if (block->job.status == -EIO) {
 		c->blocks_failed++;
@@ -212,6 +212,7 @@ static int submit(struct receive_path *path, unsigned int stream, struct stream_
 	block->stream_bytes = s->header_length + s->header.payload_bytes;
 	block->job.pages = block->pages.count;
 	block->job.cookie = block;
+	block->job.codec = s->header.codec;
 	block->job.data = s->buffer;
 	block->job.data_bytes = s->header.payload_bytes;
 	block->job.status = 0;
@@ -291,8 +292,8 @@ static size_t take_raw(struct receive_path *path, unsigned int stream, struct st
 	}
 	migc_transport_consumed(path->worker->transport, stream, taken);
 	if (s->payload_bytes == s->header.payload_bytes) {
-		path->worker->counters.raw_blocks++;
-		path->worker->counters.raw_bytes += s->header.payload_bytes;
+		path->worker->counters.blocks[MIGC_CODEC_RAW]++;
+		path->worker->counters.payload_bytes[MIGC_CODEC_RAW] += s->header.payload_bytes;
 		path->worker->counters.data_pages += s->header.pages.count;
 		count_applied(path);
 		end_block(s);

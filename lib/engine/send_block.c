@@ -92,7 +92,7 @@ void send_block_compressed(struct send_path *path, struct send_block *block)
 	header.round = path->round;
 	header.pages = block->pages;
 	if (block->job.data && block->job.data_bytes) {
-		header.codec = MIGC_CODEC_DEFLATE;
+		header.codec = block->job.codec;
 		header.payload_bytes = block->job.data_bytes;
 		if (block->copy) {
 			path->copy_free[path->copy_count++] = block->copy;
@@ -133,11 +133,11 @@ void send_block_count(struct send_path *path, const struct send_block *block)
 	if (block->zero) {
 		c->zero_blocks++;
 	} else if (block->job.data_bytes) {
-		c->deflate_blocks++;
-		c->compressed_bytes += block->job.data_bytes;
+		c->blocks[block->job.codec]++;
+		c->payload_bytes[block->job.codec] += block->job.data_bytes;
 	} else {
-		c->raw_blocks++;
-		c->raw_bytes += (uint64_t)block->pages.count * MIGC_PAGE_BYTES;
+		c->blocks[MIGC_CODEC_RAW]++;
+		c->payload_bytes[MIGC_CODEC_RAW] += (uint64_t)block->pages.count * MIGC_PAGE_BYTES;
 	}
 }
 

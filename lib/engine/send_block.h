@@ -38,6 +38,7 @@ struct send_path {
 	struct worker *worker;
 	const struct migc_guestmem *guestmem;
 	struct migc_codec *codec;
+	enum migc_codec_id codec_id;
 	struct migc_dirty *dirty;
 	struct rte_ring *spans;
 	struct migc_collector collector;

@@ -33,6 +33,7 @@ int send_path_create(const struct send_path_config *config, struct send_path **o
 	path->worker = config->worker;
 	path->guestmem = config->guestmem;
 	path->codec = config->codec;
+	path->codec_id = config->codec_id;
 	snprintf(name, sizeof(name), "spans-%u", config->worker->index);
 	path->spans = rte_ring_create_elem(name, sizeof(struct migc_span), WORKER_SPANS,
 					   config->socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
@@ -200,6 +201,7 @@ static void start_block(struct send_path *path, struct send_block *block)
 		make_ready(path, block);
 		return;
 	}
+	block->job.codec = path->codec_id;
 	block->job.cookie = block;
 	if (migc_codec_submit(path->codec, &block->job) != 0) {
 		block->job.data_bytes = 0;

@@ -21,6 +21,7 @@ struct send_path_config {
 	struct worker *worker;
 	const struct migc_guestmem *guestmem;
 	struct migc_codec *codec; /**< NULL: everything raw */
+	enum migc_codec_id codec_id; /**< of each block */
 	unsigned int block_pages;
 	int socket;
 };

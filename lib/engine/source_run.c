@@ -50,9 +50,7 @@ static void fill_hello(struct source *s, struct migc_msg_hello *hello)
 	hello->page_bytes = MIGC_PAGE_BYTES;
 	hello->workers = (uint16_t)e->worker_count;
 	hello->block_pages = (uint16_t)e->block_pages;
-	hello->codecs = 1u << MIGC_CODEC_RAW;
-	if (e->devices)
-		hello->codecs |= 1u << MIGC_CODEC_DEFLATE;
+	hello->codecs = 1u << MIGC_CODEC_RAW | 1u << e->config->codec_id;
 	hello->device_state = e->qemu != NULL;
 	hello->verify = e->config->verify;
 	if (e->qemu) {

@@ -40,8 +40,8 @@ struct receive_path;
 struct worker_counters {
 	uint64_t zero_pages,
 		data_pages; /**< source: found zero; put into blocks. Destination: applied */
-	uint64_t raw_blocks, deflate_blocks, zero_blocks;
-	uint64_t raw_bytes, compressed_bytes; /**< payload of raw and of compressed blocks */
+	uint64_t zero_blocks;
+	uint64_t blocks[MIGC_CODEC_COUNT], payload_bytes[MIGC_CODEC_COUNT]; /**< by codec */
 	uint64_t copied_pages; /**< snapshots taken because the tracker needs to know what was sent
 				*/
 	uint64_t blocks_failed;

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "migc_error.h"
+#include "migc_wire.h"
 
 /**
  * @file
@@ -41,14 +42,16 @@ struct migc_report {
 		uint32_t page_bytes;
 	} ram;
 	struct {
-		char codec[16]; /**< "deflate", "raw" */
+		char codec[16]; /**< what was asked for: "deflate", "raw", ... */
 		char device[64], driver[64];
 		uint64_t pages; /**< compressed pages */
 		uint64_t in_bytes; /**< of normal pages */
 		uint64_t compressed_bytes; /**< payload of all blocks, raw ones included */
-		uint64_t raw_blocks, deflate_blocks, zero_blocks;
+		uint64_t blocks[MIGC_CODEC_COUNT]; /**< in the order of enum migc_codec_id */
+		uint64_t zero_blocks;
 		uint64_t fallback_blocks, errors;
 		uint64_t did_not_shrink, short_consumed, short_produced, enqueue_full, bounce_bytes;
+		uint64_t gathered_bytes; /**< copied because pages were no neighbours */
 		uint64_t copied_pages; /**< snapshots for the tracker */
 	} compression;
 	struct {

@@ -74,8 +74,9 @@ static json_t *compression(const struct migc_report *r)
 {
 	json_t *o = json_object(), *by_codec = json_object();
 
-	put_number(&by_codec, "raw", r->compression.raw_blocks);
-	put_number(&by_codec, "deflate", r->compression.deflate_blocks);
+	for (unsigned int i = 0; i < MIGC_CODEC_COUNT; i++)
+		put_number(&by_codec, migc_codec_text((enum migc_codec_id)i),
+			   r->compression.blocks[i]);
 	put_number(&by_codec, "zero", r->compression.zero_blocks);
 	put_text(&o, "codec", r->compression.codec);
 	put_text(&o, "device", r->compression.device);
@@ -84,7 +85,7 @@ static json_t *compression(const struct migc_report *r)
 	put_number(&o, "compressed-size", r->compression.compressed_bytes);
 	put_ratio(&o, "compression-rate", (double)r->compression.in_bytes,
 		  (double)r->compression.compressed_bytes);
-	put_number(&o, "raw-blocks", r->compression.raw_blocks);
+	put_number(&o, "raw-blocks", r->compression.blocks[0]);
 	put_number(&o, "fallback-blocks", r->compression.fallback_blocks);
 	put_number(&o, "errors", r->compression.errors);
 	put_number(&o, "did-not-shrink", r->compression.did_not_shrink);
@@ -92,6 +93,7 @@ static json_t *compression(const struct migc_report *r)
 	put_number(&o, "short-produced", r->compression.short_produced);
 	put_number(&o, "enqueue-full", r->compression.enqueue_full);
 	put_number(&o, "bounce-bytes", r->compression.bounce_bytes);
+	put_number(&o, "gathered-bytes", r->compression.gathered_bytes);
 	put_number(&o, "copied-pages", r->compression.copied_pages);
 	put(&o, "by-codec", by_codec);
 	return o;

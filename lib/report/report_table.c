@@ -81,11 +81,13 @@ static void add_compression(struct text *t, const struct migc_report *r)
 		add_bytes(t, r->compression.compressed_bytes);
 		add(t, " (%.2f : 1)", rate);
 	}
-	add(t,
-	    "\n               %llu deflate, %llu raw, %llu zero blocks; %llu by fallback, %llu "
-	    "errors\n",
-	    (unsigned long long)r->compression.deflate_blocks,
-	    (unsigned long long)r->compression.raw_blocks,
+	add(t, "\n               ");
+	for (unsigned int i = MIGC_CODEC_COUNT; i-- > 0;) {
+		if (r->compression.blocks[i] || i == 0)
+			add(t, "%llu %s, ", (unsigned long long)r->compression.blocks[i],
+			    migc_codec_text((enum migc_codec_id)i));
+	}
+	add(t, "%llu zero blocks; %llu by fallback, %llu errors\n",
 	    (unsigned long long)r->compression.zero_blocks,
 	    (unsigned long long)r->compression.fallback_blocks,
 	    (unsigned long long)r->compression.errors);

@@ -204,3 +204,15 @@ int migc_block_header_decode(const uint8_t *data, size_t length, const uint64_t 
 		allowed = read_zero(&r, &f, region_pages[f.region], &out->zero);
 	return allowed ? 0 : -EBADMSG;
 }
+
+const char *migc_codec_text(enum migc_codec_id codec)
+{
+	static const char *const names[MIGC_CODEC_COUNT] = {
+		[MIGC_CODEC_RAW] = "raw",
+		[MIGC_CODEC_DEFLATE] = "deflate",
+		[MIGC_CODEC_LZ4] = "lz4",
+		[MIGC_CODEC_ZSTD] = "zstd",
+	};
+
+	return codec < MIGC_CODEC_COUNT ? names[codec] : "?";
+}

@@ -32,6 +32,8 @@ enum migc_codec_id {
 	MIGC_CODEC_ZSTD = 3,
 	MIGC_CODEC_COUNT
 };
+/** @return "raw", "deflate", ...; "?" for what is none. */
+const char *migc_codec_text(enum migc_codec_id codec);
 
 enum migc_block_type {
 	MIGC_BLOCK_PAGES = 1, /**< count pages, payload in `codec` */

@@ -40,7 +40,7 @@ def expect(context, role, words, pattern, status=1, **arguments):
 # ---- words
 
 @system_test(cases=[dict(words="--no-such-option"), dict(words="--codec brotli"),
-                    dict(words="--codec zstd"), dict(words="--level eleven"),
+                    dict(words="--codec lz4 --level 3"), dict(words="--level eleven"),
                     dict(words="--max-bandwidth fast"), dict(words="--inject loss=2")])
 def bad_word_is_a_usage_error(context, words):
     wrong = words.split()

@@ -62,6 +62,8 @@ def libraries_understand_each_other(context, compress, decompress):
 
 
 @system_test(cases=[dict(words="--codec raw"), dict(words="--codec deflate --huffman fixed"),
+                    dict(words="--codec lz4"), dict(words="--codec zstd"),
+                    dict(words="--codec zstd --level 5", full=True),
                     dict(words="--codec deflate --level 3", full=True),
                     dict(words="--codec deflate --block-pages 1", full=True)])
 def arrives_with(context, words):

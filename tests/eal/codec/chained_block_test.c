@@ -34,6 +34,7 @@ static uint8_t *page_at(unsigned int i)
 static int open_engine(const char *driver)
 {
 	struct migc_codec_devices_config config = {
+		.codecs = 1u << MIGC_CODEC_DEFLATE,
 		.request = {.block_pages = MIGC_BLOCK_PAGES_MAX},
 		.workers = 1,
 		.compressdev = driver,
@@ -90,7 +91,7 @@ static struct rte_mbuf *block(const uint8_t *data, uint32_t bytes, uint32_t piec
 
 static int decompress(unsigned int pages, const uint8_t *data, uint32_t bytes, uint32_t piece)
 {
-	struct migc_codec_job job = {.pages = (uint16_t)pages}, *done;
+	struct migc_codec_job job = {.codec = MIGC_CODEC_DEFLATE, .pages = (uint16_t)pages}, *done;
 
 	for (unsigned int i = 0; i < pages; i++)
 		job.page[i] = page_at(i);

@@ -156,7 +156,7 @@ static void a_stale_count_of_consumed_bytes_spins_raw(void **state)
 	struct migc_codec_devices_config in = rig_config("compress_isal0", true);
 	struct migc_codec_devices_config out = rig_config("compress_isal1", false);
 	struct rig_engine compressor, e;
-	struct migc_codec_job job = {.pages = 16};
+	struct migc_codec_job job = {.codec = MIGC_CODEC_DEFLATE, .pages = 16};
 	struct rig_pages pages;
 	struct rte_comp_op *op;
 	unsigned int count = 0;

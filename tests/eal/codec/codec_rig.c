@@ -87,6 +87,7 @@ int rig_init(void)
 struct migc_codec_devices_config rig_config(const char *device, bool compress)
 {
 	struct migc_codec_devices_config config = {
+		.codecs = 1u << MIGC_CODEC_DEFLATE,
 		.request = {.compress = compress, .level = 1, .block_pages = 16},
 		.workers = 2,
 		.compressdev = device,
@@ -261,7 +262,8 @@ void rig_take(struct migc_codec_job *job, struct rig_packed *out)
 
 void rig_compress(struct rig_engine *e, const struct rig_pages *p, struct rig_packed *out)
 {
-	struct migc_codec_job job = {.pages = (uint16_t)p->count}, *done;
+	struct migc_codec_job job = {.codec = MIGC_CODEC_DEFLATE, .pages = (uint16_t)p->count},
+			      *done;
 
 	memcpy(job.page, p->page, sizeof(job.page));
 	assert_int_equal(migc_codec_submit(e->codec, &job), 0);
@@ -298,7 +300,10 @@ static struct rte_mbuf *buffers_of(struct rig_engine *e, const uint8_t *data, ui
 int rig_decompress_pieces(struct rig_engine *e, const struct rig_pages *p, const uint8_t *data,
 			  uint32_t bytes, unsigned int pieces)
 {
-	struct migc_codec_job job = {.pages = (uint16_t)p->count, .data_bytes = bytes}, *done;
+	struct migc_codec_job job = {.codec = MIGC_CODEC_DEFLATE,
+				     .pages = (uint16_t)p->count,
+				     .data_bytes = bytes},
+			      *done;
 
 	memcpy(job.page, p->page, sizeof(job.page));
 	job.data = buffers_of(e, data, bytes, pieces);

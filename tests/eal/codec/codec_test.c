@@ -157,6 +157,7 @@ static struct jobs *jobs_create(unsigned int count, unsigned int pages)
 	rig_pages_create(&j->pages, pages);
 	rig_fill(&j->pages, RIG_TEXT, count);
 	for (unsigned int i = 0; i < count; i++) {
+		j->job[i].codec = MIGC_CODEC_DEFLATE;
 		j->job[i].pages = (uint16_t)pages;
 		j->job[i].cookie = &j->job[i];
 		j->job[i].status = 1;

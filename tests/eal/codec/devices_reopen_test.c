@@ -17,6 +17,7 @@
 static struct migc_codec_devices *open_device(const char *driver, bool compress)
 {
 	struct migc_codec_devices_config config = {
+		.codecs = 1u << MIGC_CODEC_DEFLATE,
 		.request = {.compress = compress, .level = 1},
 		.workers = 1,
 		.compressdev = driver,

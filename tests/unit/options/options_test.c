@@ -304,8 +304,10 @@ static void words_of_the_other_role_are_refused(void **state)
 static void what_a_later_release_brings_says_so(void **state)
 {
 	(void)state;
-	refuse(SEND GUEST PSK " --codec lz4", "later release");
-	refuse(SEND GUEST PSK " --codec zstd", "later release");
+	refuse(SEND GUEST PSK " --codec lz4 --level 1", "lz4 has no settings");
+	refuse(SEND GUEST PSK " --codec zstd --huffman fixed", "zstd has levels only");
+	refuse(SEND GUEST PSK " --codec zstd --level 20", "1 to 19");
+	refuse(SEND GUEST PSK " --codec deflate --level 10", "1 to 9");
 	refuse(SEND GUEST PSK " --throttle auto", "later release");
 	refuse("send --connect [fe80::1]:4433 --ip 10.0.0.1/24" GUEST PSK,
 	       "IPv6 is not supported yet");
@@ -328,8 +330,8 @@ static void values_of_the_wrong_form_are_refused(void **state)
 	refuse(RECV GUEST PSK " --port 65536", "1 to 65535");
 	refuse(RECV GUEST PSK " --mtu 1279", "1280 to");
 	refuse(RECV GUEST PSK " --block-pages 33", "1 to 32");
-	refuse(SEND GUEST PSK " --level 0", "1 to 9");
-	refuse(SEND GUEST PSK " --level -1", "1 to 9");
+	refuse(SEND GUEST PSK " --level 0", "1 to 19");
+	refuse(SEND GUEST PSK " --level -1", "1 to 19");
 	refuse(SEND GUEST PSK " --codec gzip", "auto, raw, deflate");
 	refuse(SEND GUEST PSK " --huffman static", "dynamic, fixed, default");
 	refuse(SEND GUEST PSK " --dirty bitmap", "auto, pagemap, hash, none");

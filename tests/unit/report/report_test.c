@@ -41,8 +41,8 @@ static void fill(struct migc_report *r)
 	r->compression.pages = 290;
 	r->compression.in_bytes = 300 * 4096;
 	r->compression.compressed_bytes = 409600;
-	r->compression.raw_blocks = 1;
-	r->compression.deflate_blocks = 20;
+	r->compression.blocks[MIGC_CODEC_RAW] = 1;
+	r->compression.blocks[MIGC_CODEC_DEFLATE] = 20;
 	r->compression.zero_blocks = 3;
 	r->compression.fallback_blocks = 4;
 	r->compression.errors = 5;
