@@ -358,14 +358,12 @@ unsigned int rounds_records(const struct rounds *r, const struct rounds_record *
 static int load_holes(struct rounds *r, bool at_start)
 {
 	struct region_pages *p = &r->region[r->hole_region];
-	int rc;
 
-	migc_bitmap_zero(r->holes, p->pages);
-	rc = migc_guestmem_data_map(r->gm, r->hole_region, r->holes);
-	if (rc != 0)
-		return rc;
+	if (!at_start)
+		return migc_guestmem_lost_map(r->gm, r->hole_region, p->known, r->holes);
+	/* what became data since the first round's map was made is sent in a later round */
 	for (uint64_t i = 0; i < migc_bitmap_words(p->pages); i++)
-		r->holes[i] = at_start ? ~(r->holes[i] | p->known[i]) : ~r->holes[i] & p->known[i];
+		r->holes[i] = ~p->known[i];
 	if (p->pages % 64)
 		r->holes[p->pages / 64] &= (UINT64_C(1) << (p->pages % 64)) - 1;
 	return 0;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "guestmem_private.h"
@@ -90,6 +91,57 @@ int migc_guestmem_data_map(const struct migc_guestmem *gm, unsigned int index, u
 	if (region->backing_page_bytes != MIGC_PAGE_BYTES)
 		return read_map(region, words);
 	return seek_data_map(region, words);
+}
+
+/**
+ * hugetlbfs: who punches a hole takes the page out of all mappings. So what is mapped here was not
+ * punched since we read it, and only the rest has to be read.
+ */
+static int find_unmapped(const struct migc_region *region, const uint64_t *known, uint64_t *holes)
+{
+	uint64_t bytes = region->backing_page_bytes < READ_BYTES ? region->backing_page_bytes
+								 : READ_BYTES;
+	uint64_t step = bytes / MIGC_PAGE_BYTES;
+	uint8_t *buffer = aligned_alloc(MIGC_PAGE_BYTES, bytes);
+	uint64_t page = migc_bitmap_next(known, region->pages, 0);
+	int rc = buffer ? 0 : -ENOMEM;
+
+	while (rc == 0 && page != MIGC_BITMAP_NONE) {
+		uint64_t first = page / step * step;
+		unsigned char mapped = 0;
+		ssize_t n = 0;
+
+		if (mincore(region->addr + first * MIGC_PAGE_BYTES, MIGC_PAGE_BYTES, &mapped) != 0)
+			rc = -errno;
+		else if (!(mapped & 1))
+			n = pread(region->fd, buffer, bytes,
+				  (off_t)(region->file_offset_bytes + first * MIGC_PAGE_BYTES));
+		if (n < 0)
+			rc = -errno;
+		for (uint64_t i = 0; rc == 0 && n > 0 && i < step; i++) {
+			if (migc_bitmap_test(known, first + i) &&
+			    migc_page_zero_test()(buffer + i * MIGC_PAGE_BYTES))
+				migc_bitmap_set(holes, first + i);
+		}
+		page = migc_bitmap_next(known, region->pages, first + step);
+	}
+	free(buffer);
+	return rc;
+}
+
+int migc_guestmem_lost_map(const struct migc_guestmem *gm, unsigned int index,
+			   const uint64_t *known, uint64_t *holes)
+{
+	const struct migc_region *region = &gm->region[index];
+	int rc;
+
+	migc_bitmap_zero(holes, region->pages);
+	if (region->backing_page_bytes != MIGC_PAGE_BYTES)
+		return find_unmapped(region, known, holes);
+	rc = seek_data_map(region, holes);
+	for (uint64_t i = 0; rc == 0 && i < migc_bitmap_words(region->pages); i++)
+		holes[i] = ~holes[i] & known[i];
+	return rc;
 }
 
 int migc_guestmem_punch(const struct migc_guestmem *gm, unsigned int index, uint64_t first,

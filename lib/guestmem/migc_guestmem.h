@@ -70,6 +70,13 @@ uint64_t migc_guestmem_total_bytes(const struct migc_guestmem *gm);
 
 /** Set bits for pages that are data (SEEK_DATA/SEEK_HOLE); others are left. @return 0, -errno. */
 int migc_guestmem_data_map(const struct migc_guestmem *gm, unsigned int region, uint64_t *words);
+/**
+ * Which of the pages in `known` are holes now? Each of them was read through our mapping since it
+ * was data. Costs little for what is still there: this is asked while the guest is stopped.
+ * @param holes set as a whole @return 0, -errno.
+ */
+int migc_guestmem_lost_map(const struct migc_guestmem *gm, unsigned int region,
+			   const uint64_t *known, uint64_t *holes);
 /** Give a range of pages back to the file (FALLOC_FL_PUNCH_HOLE). @return 0, -errno. */
 int migc_guestmem_punch(const struct migc_guestmem *gm, unsigned int region, uint64_t first,
 			uint64_t count);

@@ -377,6 +377,36 @@ static void holes_of_huge_pages_stay_holes_when_looked_at(void **state)
 	free(words);
 }
 
+static void a_huge_page_that_was_punched_is_lost_until_it_is_data_again(void **state)
+{
+	struct fixture *f = *state;
+	const struct migc_region *region = huge_region(f);
+	uint64_t *known = migc_bitmap_alloc(region->pages);
+	uint64_t *holes = migc_bitmap_alloc(region->pages);
+	int fd = open(f->path[0], O_RDWR | O_CLOEXEC);
+	uint8_t *memory;
+
+	migc_bitmap_set(known, HUGE / PAGE + 3);
+	migc_bitmap_set(known, HUGE / PAGE + 4);
+	/* as when it is sent */
+	assert_int_equal(*(volatile uint8_t *)(region->addr + HUGE + 3 * PAGE + 1), 5);
+	assert_int_equal(migc_guestmem_lost_map(f->gm, 0, known, holes), 0);
+	assert_int_equal(migc_bitmap_count(holes, region->pages), 0);
+	assert_int_equal(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, HUGE, HUGE), 0);
+	assert_int_equal(migc_guestmem_lost_map(f->gm, 0, known, holes), 0);
+	assert_int_equal(migc_bitmap_count(holes, region->pages), 2);
+	assert_int_equal(blocks(f), 0);
+	memory = map(fd, 4 * HUGE, 0);
+	memory[HUGE + 3 * PAGE] = 1;
+	munmap(memory, 4 * HUGE);
+	assert_int_equal(migc_guestmem_lost_map(f->gm, 0, known, holes), 0);
+	assert_int_equal(migc_bitmap_count(holes, region->pages), 1);
+	assert_true(migc_bitmap_test(holes, HUGE / PAGE + 4));
+	close(fd);
+	free(known);
+	free(holes);
+}
+
 static void a_digest_is_the_same_behind_huge_and_small_pages(void **state)
 {
 	struct fixture *f = *state;
@@ -449,6 +479,7 @@ int main(void)
 		TEST(file_systems_are_counted_once_each),
 		TEST(memory_that_the_host_does_not_have_is_refused),
 		TEST(holes_of_huge_pages_stay_holes_when_looked_at),
+		TEST(a_huge_page_that_was_punched_is_lost_until_it_is_data_again),
 		TEST(a_digest_is_the_same_behind_huge_and_small_pages),
 		TEST(places_in_hugetlbfs_are_multiples_of_its_page),
 		TEST(punched_huge_pages_are_free_again),
