@@ -15,6 +15,34 @@ static int hash_open(struct migc_dirty *d, struct migc_error *err)
 	return 0;
 }
 
+/**
+ * hugetlbfs: a page of zeros counts as a hole there, though the guest may have written them over
+ * what was sent. Those that are still in memory are reported; what was punched is told as a hole.
+ */
+static int report_zeroed(struct migc_dirty *d, unsigned int index, const uint64_t *data,
+			 uint64_t *words)
+{
+	const struct migc_region *region = migc_guestmem_region(d->gm, index);
+	uint64_t *zeroed = migc_bitmap_alloc(region->pages);
+	uint64_t *punched = migc_bitmap_alloc(region->pages);
+	int rc = zeroed && punched ? 0 : -ENOMEM;
+
+	for (uint64_t page = 0; rc == 0 && page < region->pages; page++) {
+		if (!migc_bitmap_test(data, page) && sent_hash_is_data(&d->sent[index], page))
+			migc_bitmap_set(zeroed, page);
+	}
+	if (rc == 0)
+		rc = migc_guestmem_lost_map(d->gm, index, zeroed, punched);
+	if (rc == 0) {
+		migc_bitmap_andnot(zeroed, punched, region->pages);
+		migc_bitmap_or(words, zeroed, region->pages);
+		d->stats.reported_pages += migc_bitmap_count(zeroed, region->pages);
+	}
+	free(zeroed);
+	free(punched);
+	return rc;
+}
+
 /** Only data is looked at: a hole reads as the zeros that it is at the other end, too. */
 static int hash_scan(struct migc_dirty *d, unsigned int index, uint64_t *words,
 		     void (*idle)(void *ctx), void *ctx, struct migc_error *err)
@@ -34,6 +62,8 @@ static int hash_scan(struct migc_dirty *d, unsigned int index, uint64_t *words,
 		if (idle && ++looked_at % IDLE_PAGES == 0)
 			idle(ctx);
 	}
+	if (rc == 0 && region->backing_page_bytes != MIGC_PAGE_BYTES)
+		rc = report_zeroed(d, index, data, words);
 	free(data);
 	return rc ? migc_error_set(err, rc, "region %s cannot be hashed", region->name) : 0;
 }

@@ -9,6 +9,14 @@
 
 static const uint8_t zero_page[MIGC_PAGE_BYTES];
 
+static void hash_page(const void *bytes, uint64_t out[2])
+{
+	XXH128_hash_t hash = XXH3_128bits(bytes, MIGC_PAGE_BYTES);
+
+	out[0] = hash.low64;
+	out[1] = hash.high64;
+}
+
 int sent_hash_create(struct sent_hash *h, uint64_t pages)
 {
 	void *memory = mmap(NULL, pages * sizeof(h->entry[0]), PROT_READ | PROT_WRITE,
@@ -19,6 +27,7 @@ int sent_hash_create(struct sent_hash *h, uint64_t pages)
 		return -ENOMEM;
 	h->entry = memory;
 	h->pages = pages;
+	hash_page(zero_page, h->zero);
 	return 0;
 }
 
@@ -31,15 +40,20 @@ void sent_hash_free(struct sent_hash *h)
 
 void sent_hash_put(struct sent_hash *h, uint64_t page, const void *bytes)
 {
-	XXH128_hash_t hash = XXH3_128bits(bytes ? bytes : zero_page, MIGC_PAGE_BYTES);
+	hash_page(bytes ? bytes : zero_page, h->entry[page]);
+}
 
-	h->entry[page][0] = hash.low64;
-	h->entry[page][1] = hash.high64;
+bool sent_hash_is_data(const struct sent_hash *h, uint64_t page)
+{
+	const uint64_t *e = h->entry[page];
+
+	return (e[0] || e[1]) && (e[0] != h->zero[0] || e[1] != h->zero[1]);
 }
 
 bool sent_hash_differs(const struct sent_hash *h, uint64_t page, const void *bytes)
 {
-	XXH128_hash_t hash = XXH3_128bits(bytes, MIGC_PAGE_BYTES);
+	uint64_t now[2];
 
-	return h->entry[page][0] != hash.low64 || h->entry[page][1] != hash.high64;
+	hash_page(bytes, now);
+	return h->entry[page][0] != now[0] || h->entry[page][1] != now[1];
 }

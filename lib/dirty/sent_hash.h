@@ -15,12 +15,15 @@
 struct sent_hash {
 	uint64_t (*entry)[2]; /**< a page each; {0, 0}: never sent */
 	uint64_t pages;
+	uint64_t zero[2]; /**< the hash of zeros */
 };
 
 int sent_hash_create(struct sent_hash *h, uint64_t pages);
 void sent_hash_free(struct sent_hash *h);
 /** These bytes (NULL: zeros) were sent for the page. */
 void sent_hash_put(struct sent_hash *h, uint64_t page, const void *bytes);
+/** Was the page sent, and not as zeros? */
+bool sent_hash_is_data(const struct sent_hash *h, uint64_t page);
 /** Does the page hold something else than what was sent? */
 bool sent_hash_differs(const struct sent_hash *h, uint64_t page, const void *bytes);
 

@@ -532,6 +532,30 @@ static void a_page_sent_as_zero_is_clean_while_it_is_zero(void **state)
 	assert_int_equal(scan(f), 1);
 }
 
+/** hugetlbfs tells no holes: zeros that the guest writes over data are a change all the same. */
+static void hashing_reports_zeros_over_data_in_huge_pages(void **state)
+{
+	struct fixture *f = *state;
+
+	f->huge_pages = huge_pages();
+	if (f->huge_pages < 0 || !set_huge_pages(f->huge_pages + 2)) {
+		print_message("skipped: huge pages cannot be had here\n");
+		skip();
+	}
+	start_with(f, MIGC_DIRTY_HASH, 2 * HUGE_BYTES, MFD_HUGETLB);
+	assert_true(guest_do(&f->child, GUEST_WRITE, 600, 1));
+	arm(f);
+	assert_int_equal(scan(f), 1);
+	migc_dirty_sent(f->dirty, 0, 600, page_of(f, 600));
+	assert_int_equal(scan(f), 0);
+	/* it was sent as data, and holds zeros now */
+	migc_dirty_sent(f->dirty, 0, 601, page_of(f, 600));
+	assert_int_equal(scan(f), 1);
+	assert_true(migc_bitmap_test(f->words, 601));
+	migc_dirty_sent(f->dirty, 0, 601, NULL);
+	assert_int_equal(scan(f), 0);
+}
+
 static void hashing_gives_others_their_turn(void **state)
 {
 	struct fixture *f = *state;
@@ -582,6 +606,7 @@ int main(void)
 		TEST(hashing_reports_the_pages_that_differ_from_what_was_sent),
 		TEST(a_page_that_changed_and_changed_back_is_reported_when_the_change_was_sent),
 		TEST(a_page_sent_as_zero_is_clean_while_it_is_zero),
+		TEST(hashing_reports_zeros_over_data_in_huge_pages),
 		TEST(hashing_gives_others_their_turn),
 		TEST(nothing_changes_while_the_guest_is_stopped),
 	};
