@@ -128,6 +128,9 @@ void migc_guardian_stop(struct migc_guardian *g)
 {
 	if (g == NULL)
 		return;
+	/* who says goodbye has told the operator how it ended */
+	if (g->changes->phase == GUARDIAN_COMMITTED)
+		g->changes->phase = GUARDIAN_WATCH;
 	close(g->pipe_fd);
 	waitpid(g->pid, NULL, 0);
 	munmap(g->changes, sizeof(*g->changes));

@@ -145,6 +145,7 @@ class Context:
         """Both say done, the guest goes on at the destination and finds all of itself there."""
         sent = sender.expect(0, timeout)
         received = receiver.expect(0, 30)
+        check("unexpectedly" not in sent.stderr, "a false alarm\n%s", sender.log())
         check(sent.report is not None and sent.report["status"] == "completed",
               "the sender's report does not say completed: %s", sent.report)
         destination.wait_beats(5)
