@@ -63,6 +63,23 @@ struct rte_mbuf *chain_pages(struct migc_codec *codec, const struct migc_codec_j
 	return head;
 }
 
+struct rte_mbuf *chain_packed(struct migc_codec *codec, const struct migc_codec_job *job,
+			      bool pieces)
+{
+	struct rte_mbuf *head = NULL, *last = NULL;
+
+	if (job->data_bytes > CODEC_LINEAR_BYTES && !pieces)
+		return NULL;
+	for (uint32_t at = 0; at < job->data_bytes; at += CODEC_LINEAR_BYTES) {
+		uint32_t length = RTE_MIN(job->data_bytes - at, CODEC_LINEAR_BYTES);
+
+		if (!append(&head, &last,
+			    chain_external(codec, job->packed + at, (uint16_t)length)))
+			return NULL;
+	}
+	return head;
+}
+
 struct rte_mbuf *chain_segments(struct migc_codec *codec, unsigned int pages)
 {
 	struct rte_mbuf *head = NULL, *last = NULL;

@@ -16,7 +16,7 @@
 #define OPS 512u
 #define EXTERNALS 8192u
 /** Inline jobs between two polls. */
-#define INLINE_JOBS 4u
+#define INLINE_JOBS 2u
 
 /** Names are the process's: a worker's compressor and its decompressor have different ones. */
 static void name_pool(const struct migc_codec *c, const char *kind, char *out)
@@ -49,7 +49,11 @@ static bool make_pools(struct migc_codec *c, int socket)
 	c->externals = make_pool(c, "pages", EXTERNALS, 0, socket);
 	ok = ok && c->ops && c->externals;
 	if (c->decompress) {
-		c->buffers = make_pool(c, "buffers", CODEC_BUFFERS, CODEC_LINEAR_BYTES, socket);
+		name_pool(c, "buffers", name);
+		c->buffers = rte_mempool_create(name, CODEC_BUFFERS, MIGC_CODEC_BUFFER_BYTES, 0, 0,
+						NULL, NULL, NULL, NULL, socket,
+						RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET);
+		c->devices->memory_bytes += (uint64_t)CODEC_BUFFERS * MIGC_CODEC_BUFFER_BYTES;
 		c->scratch = rte_malloc("codec_scratch", 64, 64);
 		ok = ok && c->buffers && c->scratch && tail_create(c) == 0;
 	} else {
@@ -277,11 +281,9 @@ void migc_codec_stats(const struct migc_codec *c, struct migc_codec_stats *out)
 	*out = c->stats;
 }
 
-struct rte_mbuf *migc_codec_buffer(struct migc_codec *c)
+uint8_t *migc_codec_buffer(struct migc_codec *c)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(c->buffers);
+	void *buffer;
 
-	if (m)
-		m->data_off = 0;
-	return m;
+	return rte_mempool_get(c->buffers, &buffer) == 0 ? buffer : NULL;
 }

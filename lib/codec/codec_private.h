@@ -38,6 +38,7 @@ struct migc_codec_devices {
 /** What an op carries besides what compressdev knows of. */
 struct codec_op {
 	struct migc_codec_job *job; /**< NULL: free, or given up and to come back one day */
+	uint8_t *packed; /**< of a decompression given up: the buffer that the device may read */
 	unsigned int lane;
 };
 
@@ -90,6 +91,9 @@ static inline struct codec_op *codec_op(struct rte_comp_op *op)
 /** Data-less mbufs over pages, one segment each; with the scratch segment behind when asked. */
 struct rte_mbuf *chain_pages(struct migc_codec *codec, const struct migc_codec_job *job,
 			     bool scratch);
+/** The compressed block that came in; in pieces only where it must and may be. NULL: cannot be. */
+struct rte_mbuf *chain_packed(struct migc_codec *codec, const struct migc_codec_job *job,
+			      bool pieces);
 /** One more external segment of any memory, or NULL. */
 struct rte_mbuf *chain_external(struct migc_codec *codec, uint8_t *data, uint16_t length);
 /** A destination of `pages` pages in segments, or NULL. */

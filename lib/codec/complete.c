@@ -14,8 +14,9 @@ void complete_job(struct migc_codec *codec, struct migc_codec_job *job, int stat
 {
 	job->status = status;
 	if (codec->decompress) {
-		rte_pktmbuf_free(job->data);
-		job->data = NULL;
+		if (job->packed)
+			rte_mempool_put(codec->buffers, job->packed);
+		job->packed = NULL;
 	} else if (status != 0) {
 		job->data = NULL;
 		job->data_bytes = 0;
@@ -123,24 +124,20 @@ static void decompressed(struct migc_codec *codec, struct migc_codec_job *job, u
 
 	if (op->status != RTE_COMP_OP_STATUS_SUCCESS) {
 		codec->stats.errors++;
-		tail_detach(codec, op);
 		complete_elsewhere(codec, job, lane);
 	} else if (op->produced != length) {
 		/* what the stream holds is not what the header says: another device says no other
 		 */
 		codec->stats.short_produced++;
-		tail_detach(codec, op);
 		complete_job(codec, job, -EBADMSG);
 	} else {
 		if (!codec->lane[lane].device->plan.destination_chain)
 			copy_out(codec, job, op);
-		tail_detach(codec, op);
 		codec->stats.in_bytes += job->data_bytes;
 		codec->stats.out_bytes += length;
 		codec->stats.pages += job->pages;
 		complete_job(codec, job, 0);
 	}
-	op->m_src = NULL;
 }
 
 void complete_op(struct migc_codec *codec, struct rte_comp_op *op)
@@ -150,12 +147,7 @@ void complete_op(struct migc_codec *codec, struct rte_comp_op *op)
 
 	codec->stats.ops++;
 	if (job == NULL) {
-		/* given up meanwhile; the block that was to be decompressed stayed here */
-		if (codec->decompress) {
-			tail_detach(codec, op);
-			rte_pktmbuf_free(op->m_src);
-			op->m_src = NULL;
-		}
+		/* given up meanwhile */
 		submit_free_op(codec, op);
 		return;
 	}
@@ -183,7 +175,8 @@ static void give_up(struct rte_mempool *pool, void *context, void *object, unsig
 	lost->codec->stats.errors++;
 	if (lost->codec->decompress) {
 		/* the device may still read it, and no other may have it meanwhile */
-		job->data = NULL;
+		op->packed = job->packed;
+		job->packed = NULL;
 		/* and it may still write: to a buffer of ours, or to the guest's pages */
 		complete_job(lost->codec, job,
 			     lost->codec->lane[lost->lane].device->plan.destination_chain

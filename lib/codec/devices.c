@@ -261,9 +261,13 @@ const char *migc_codec_device_driver(const struct migc_codec_devices *devices, u
 	return devices->device[i].driver;
 }
 
-unsigned int migc_codec_block_pages(const struct migc_codec_devices *devices)
+unsigned int migc_codec_block_pages(const struct migc_codec_devices *devices,
+				    enum migc_codec_id codec)
 {
-	return devices->block_pages;
+	if (codec == MIGC_CODEC_DEFLATE)
+		return devices->block_pages;
+	return devices->config.request.block_pages ? devices->config.request.block_pages
+						   : MIGC_BLOCK_PAGES_MAX;
 }
 
 uint64_t migc_codec_memory_bytes(const struct migc_codec_devices *devices)

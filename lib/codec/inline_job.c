@@ -69,8 +69,7 @@ static int compress(struct migc_codec *codec, const struct codec_method *method,
 		    struct migc_codec_job *job)
 {
 	size_t length = (size_t)job->pages * MIGC_PAGE_BYTES;
-	size_t room = length - 1 < CODEC_LINEAR_BYTES ? length - 1 : CODEC_LINEAR_BYTES;
-	size_t made = method->compress(codec->method[job->codec], codec->packed, room,
+	size_t made = method->compress(codec->method[job->codec], codec->packed, length - 1,
 				       gather(codec, job), length);
 
 	if (made == 0) {
@@ -98,8 +97,7 @@ static int decompress(struct migc_codec *codec, const struct codec_method *metho
 	bool direct = in_one_piece(job);
 
 	if (!method->decompress(codec->method[job->codec], direct ? job->page[0] : codec->flat,
-				length, rte_pktmbuf_mtod(job->data, const uint8_t *),
-				job->data_bytes)) {
+				length, job->packed, job->data_bytes)) {
 		codec->stats.errors++;
 		return -EBADMSG;
 	}

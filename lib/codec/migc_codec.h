@@ -75,6 +75,8 @@ int migc_codec_caps_read(uint8_t dev_id, struct migc_codec_caps *out);
 
 #define MIGC_CODEC_DEVICES_MAX 8
 #define MIGC_CODEC_BLOCK_PAGES_DEFAULT 16u
+/** The largest compressed block, and one byte. */
+#define MIGC_CODEC_BUFFER_BYTES (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
 #define MIGC_ZSTD_LEVEL_MIN 1
 #define MIGC_ZSTD_LEVEL_MAX 19
 
@@ -105,8 +107,12 @@ void migc_codec_devices_close(struct migc_codec_devices *devices);
 unsigned int migc_codec_devices_count(const struct migc_codec_devices *devices);
 const char *migc_codec_device_name(const struct migc_codec_devices *devices, unsigned int i);
 const char *migc_codec_device_driver(const struct migc_codec_devices *devices, unsigned int i);
-/** Most pages a block may have so that every device of the set takes it. */
-unsigned int migc_codec_block_pages(const struct migc_codec_devices *devices);
+/**
+ * Most pages a block of that codec may have: of DEFLATE so that every device of the set takes it;
+ * of the others, which the lcore does, as many as are asked for, or MIGC_BLOCK_PAGES_MAX.
+ */
+unsigned int migc_codec_block_pages(const struct migc_codec_devices *devices,
+				    enum migc_codec_id codec);
 uint64_t migc_codec_memory_bytes(const struct migc_codec_devices *devices);
 
 /* ---- engine: one a worker lcore ---- */
@@ -117,10 +123,10 @@ struct migc_codec_job {
 	uint16_t pages;
 	enum migc_codec_id codec; /**< one of the engine's; not RAW */
 	void *cookie;
-	/** Decompress: the compressed block. Compress: NULL in, the compressed block out. */
-	struct rte_mbuf *data;
-	uint32_t
-		data_bytes; /**< of data; 0 after compression: did not shrink or failed: send raw */
+	/** Decompress: the compressed block, in a buffer of migc_codec_buffer(). */
+	uint8_t *packed;
+	struct rte_mbuf *data; /**< compress: the compressed block, out */
+	uint32_t data_bytes; /**< of packed or data; 0 after compression: send raw */
 	int status; /**< result: 0; compress: -ENOSPC (did not shrink), -EIO (no device could: only
 		     * with no_fallback is that an error of the migration); decompress: -EBADMSG;
 		     * -EIO: the device fell silent and may write to the pages at any later time */
@@ -153,7 +159,7 @@ void migc_codec_free(struct migc_codec *codec);
 unsigned int migc_codec_room(const struct migc_codec *codec);
 /** Jobs submitted and not yet polled. */
 unsigned int migc_codec_in_flight(const struct migc_codec *codec);
-/** Submit one job; room is required (-ENOBUFS). Decompression: data is consumed (freed). */
+/** Submit one job; room is required (-ENOBUFS). Decompression: its buffer is handed over. */
 int migc_codec_submit(struct migc_codec *codec, struct migc_codec_job *job);
 /**
  * Enqueue what waits, dequeue what is done, retry on the next device what failed.
@@ -166,7 +172,10 @@ unsigned int migc_codec_poll(struct migc_codec *codec, struct migc_codec_job **d
 /** Compress: blocks of the engine's pool that are still free, in segments. */
 unsigned int migc_codec_free_segments(const struct migc_codec *codec);
 void migc_codec_stats(const struct migc_codec *codec, struct migc_codec_stats *out);
-/** Buffer for a compressed block to be received, linear, >= 65535 bytes; NULL when none is left. */
-struct rte_mbuf *migc_codec_buffer(struct migc_codec *codec);
+/**
+ * Decompress: a buffer for a compressed block to come, MIGC_CODEC_BUFFER_BYTES long; NULL when
+ * none is left. A submitted job gives it back.
+ */
+uint8_t *migc_codec_buffer(struct migc_codec *codec);
 
 #endif

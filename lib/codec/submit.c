@@ -56,53 +56,25 @@ static void prepare_compress(struct migc_codec *codec, struct migc_codec_job *jo
 	op->src.length = length;
 }
 
-/** A block in a chain, for a device that takes none: it becomes a linear buffer of ours. */
-static bool make_linear(struct migc_codec *codec, struct migc_codec_job *job)
-{
-	struct rte_mbuf *chain = job->data;
-	struct rte_mbuf *m = rte_pktmbuf_alloc(codec->buffers);
-
-	if (m == NULL)
-		return false;
-	m->data_off = 0;
-	if (chain->pkt_len > rte_pktmbuf_tailroom(m)) {
-		rte_pktmbuf_free(m);
-		return false;
-	}
-	m->pkt_len = chain->pkt_len;
-	m->data_len = (uint16_t)chain->pkt_len;
-	for (uint32_t at = 0; chain; chain = chain->next) {
-		memcpy(rte_pktmbuf_mtod_offset(m, uint8_t *, at),
-		       rte_pktmbuf_mtod(chain, const uint8_t *), chain->data_len);
-		at += chain->data_len;
-	}
-	codec->stats.bounce_bytes += m->pkt_len;
-	rte_pktmbuf_free(job->data);
-	job->data = m;
-	return true;
-}
-
 static void prepare_decompress(struct migc_codec *codec, struct migc_codec_job *job,
 			       const struct migc_codec_plan *plan, struct rte_comp_op *op)
 {
-	if (job->data->nb_segs > 1 && !plan->source_chain && !make_linear(codec, job))
-		return;
-	op->m_src = job->data;
+	op->m_src = chain_packed(codec, job, plan->source_chain);
 	op->m_dst = plan->destination_chain ? chain_pages(codec, job, plan->scratch_segment)
 					    : linear(codec, (uint32_t)job->pages * MIGC_PAGE_BYTES);
 	op->src.length = job->data_bytes;
-	if (plan->source_tail && op->m_dst)
+	if (plan->source_tail && op->m_src)
 		tail_attach(codec, op);
 }
 
 void submit_free_op(struct migc_codec *codec, struct rte_comp_op *op)
 {
-	/* the compressed block that came in stays the job's until the job is done */
-	if (!codec->decompress)
-		rte_pktmbuf_free(op->m_src);
-	else if (op->m_src)
+	if (codec->decompress && op->m_src)
 		tail_detach(codec, op);
+	rte_pktmbuf_free(op->m_src);
 	rte_pktmbuf_free(op->m_dst);
+	if (codec_op(op)->packed)
+		rte_mempool_put(codec->buffers, codec_op(op)->packed);
 	codec_op(op)->job = NULL;
 	rte_comp_op_free(op);
 }
@@ -120,6 +92,7 @@ int submit_to_lane(struct migc_codec *codec, struct migc_codec_job *job, unsigne
 		return -ENOBUFS;
 	op->m_src = NULL;
 	op->m_dst = NULL;
+	codec_op(op)->packed = NULL;
 	if (codec->decompress)
 		prepare_decompress(codec, job, plan, op);
 	else

@@ -58,13 +58,16 @@ static void check_guest(struct destination *d)
 				 "the kernel gives no random bytes");
 		return;
 	}
-	d->ack.block_pages = hello->block_pages < e->block_pages ? hello->block_pages
-								 : (uint16_t)e->block_pages;
-	d->ack.codecs = hello->codecs & ((1u << MIGC_CODEC_COUNT) - 1);
+	d->ack.block_pages = (uint16_t)RTE_MIN(hello->block_pages,
+					       migc_codec_block_pages(e->devices, MIGC_CODEC_RAW));
+	d->ack.deflate_pages = (uint16_t)RTE_MIN(
+		d->ack.block_pages, migc_codec_block_pages(e->devices, MIGC_CODEC_DEFLATE));
+	d->ack.codecs = hello->codecs & engine_codecs(e);
 	d->ack.workers = hello->workers < e->worker_count ? hello->workers
 							  : (uint16_t)e->worker_count;
 	e->connections = d->ack.workers;
 	e->shared.block_pages = d->ack.block_pages;
+	e->shared.deflate_pages = d->ack.deflate_pages;
 	e->shared.codecs = d->ack.codecs;
 	e->shared.round = 1;
 	receive_path_admit(e->workers[0].receive);

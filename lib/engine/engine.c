@@ -18,7 +18,6 @@
 #define DISCONNECT_NS UINT64_C(1000000000)
 #define MAIN_SLEEP_NS 500000
 #define MAIN_SLEEP_STOPPED_NS 30000
-#define BLOCK_PAGES_MAX 16u
 
 void engine_pump(struct engine *e)
 {
@@ -106,8 +105,7 @@ void engine_tell(struct engine *e, const char *state)
 		e->config->progress(e->config->ctx, e->report);
 }
 
-/** Codecs that this end can be asked for, besides raw: the source's own, and all at a receiver. */
-static uint32_t own_codecs(const struct engine *e)
+uint32_t engine_codecs(const struct engine *e)
 {
 	if (!e->config->source)
 		return (1u << MIGC_CODEC_COUNT) - 1;
@@ -117,7 +115,7 @@ static uint32_t own_codecs(const struct engine *e)
 static int open_codec(struct engine *e, struct migc_error *err)
 {
 	struct migc_codec_devices_config config = {
-		.codecs = own_codecs(e),
+		.codecs = engine_codecs(e),
 		.request = e->config->codec,
 		.zstd_level = e->config->zstd_level,
 		.workers = e->worker_count,
@@ -127,17 +125,9 @@ static int open_codec(struct engine *e, struct migc_error *err)
 		.inject_seed = e->config->inject.seed,
 		.log = e->config->log,
 	};
-	int rc;
 
 	config.request.compress = e->config->source;
-	rc = migc_codec_devices_open(&config, &e->devices, err);
-	if (rc != 0)
-		return rc;
-	e->block_pages = migc_codec_block_pages(e->devices);
-	/* a compressed block arrives in one buffer of 64 KiB */
-	if (e->block_pages > BLOCK_PAGES_MAX)
-		e->block_pages = BLOCK_PAGES_MAX;
-	return 0;
+	return migc_codec_devices_open(&config, &e->devices, err);
 }
 
 int engine_open(struct engine *e, struct migc_error *err)

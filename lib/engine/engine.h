@@ -27,7 +27,6 @@ struct engine {
 	struct migc_port_info port_info;
 	struct migc_codec_devices *devices; /**< none in it: nothing needs DEFLATE */
 	struct migc_codec *codec[WORKERS_MAX];
-	unsigned int block_pages; /**< most that our codec takes */
 	struct receive_shared shared; /**< destination */
 	struct worker *workers;
 	unsigned int worker_count;
@@ -53,6 +52,8 @@ struct engine {
 
 /** Everything that can be set up before the peer is spoken to. Nothing of the guest is changed. */
 int engine_open(struct engine *e, struct migc_error *err);
+/** Codecs of this end, bit per enum migc_codec_id: what the source may use, all at a receiver. */
+uint32_t engine_codecs(const struct engine *e);
 /** Workers begin to run. */
 int engine_launch(struct engine *e, struct migc_error *err);
 /** Workers end, everything is given back. */

@@ -80,7 +80,7 @@ static int open_path(struct engine *e, struct worker *w, int socket, struct migc
 		return rc;
 	if (e->config->source) {
 		struct send_path_config config = {
-			w, e->gm, e->codec[w->index], e->config->codec_id, e->block_pages, socket};
+			w, e->gm, e->codec[w->index], e->devices, e->config->codec_id, socket};
 
 		return send_path_create(&config, &w->send, err);
 	} else {

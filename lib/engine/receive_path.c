@@ -28,7 +28,7 @@ struct stream_state {
 	uint32_t header_bytes; /**< of header_data that are there */
 	uint32_t header_length; /**< 0: not known yet */
 	uint32_t payload_bytes; /**< of the payload that are there */
-	struct rte_mbuf *buffer; /**< payload of a compressed block */
+	uint8_t *buffer; /**< payload of a compressed block */
 	uint8_t header_data[MIGC_BLOCK_HEADER_BYTES_MAX];
 };
 
@@ -83,10 +83,6 @@ void receive_path_free(struct receive_path *path)
 {
 	if (path == NULL)
 		return;
-	if (path->streams) {
-		for (unsigned int i = 0; i < MIGC_TRANSPORT_BLOCK_STREAMS; i++)
-			rte_pktmbuf_free(path->streams[i].buffer);
-	}
 	rte_ring_free(path->failed);
 	rte_free(path->streams);
 	rte_free(path->blocks);
@@ -213,13 +209,11 @@ static int submit(struct receive_path *path, unsigned int stream, struct stream_
 	block->job.pages = block->pages.count;
 	block->job.cookie = block;
 	block->job.codec = s->header.codec;
-	block->job.data = s->buffer;
+	block->job.packed = s->buffer;
 	block->job.data_bytes = s->header.payload_bytes;
 	block->job.status = 0;
 	for (unsigned int i = 0; i < block->pages.count; i++)
 		block->job.page[i] = page_address(path, block->pages.region, block->pages.page[i]);
-	s->buffer->data_len = (uint16_t)s->header.payload_bytes;
-	s->buffer->pkt_len = s->header.payload_bytes;
 	s->buffer = NULL;
 	mark_present(path->shared->presence[block->pages.region], &block->pages);
 	if (migc_codec_submit(path->codec, &block->job) != 0)
@@ -249,6 +243,8 @@ static int begin_block(struct receive_path *path, unsigned int stream, struct st
 	}
 	if ((shared->codecs & (1u << s->header.codec)) == 0)
 		return refuse(path, "the peer sent a block in a codec that was not agreed on");
+	if (s->header.codec == MIGC_CODEC_DEFLATE && s->header.pages.count > shared->deflate_pages)
+		return refuse(path, "the peer sent a DEFLATE block of more pages than agreed on");
 	if (s->header.codec == MIGC_CODEC_RAW) {
 		mark_present(shared->presence[s->header.pages.region], &s->header.pages);
 		migc_transport_consumed(path->worker->transport, stream, s->header_length);
@@ -259,8 +255,6 @@ static int begin_block(struct receive_path *path, unsigned int stream, struct st
 			return refuse(path, "no buffer is left for a block");
 		drain(path);
 	}
-	if (s->header.payload_bytes > rte_pktmbuf_tailroom(s->buffer))
-		return refuse(path, "the peer sent a block that is too large");
 	return 0;
 }
 
@@ -312,7 +306,7 @@ static int take_payload(struct receive_path *path, unsigned int stream, struct s
 		return (int)take_raw(path, stream, s, data, length);
 	if (piece > length)
 		piece = length;
-	memcpy(rte_pktmbuf_mtod_offset(s->buffer, uint8_t *, s->payload_bytes), data, piece);
+	memcpy(s->buffer + s->payload_bytes, data, piece);
 	s->payload_bytes += (uint32_t)piece;
 	if (s->payload_bytes == s->header.payload_bytes) {
 		rc = submit(path, stream, s);

@@ -31,7 +31,7 @@ struct receive_shared {
 	const struct migc_region *region[MIGC_REGIONS_MAX];
 	uint64_t region_pages[MIGC_REGIONS_MAX];
 	uint8_t *presence[MIGC_REGIONS_MAX];
-	unsigned int block_pages; /**< agreed */
+	unsigned int block_pages, deflate_pages; /**< agreed */
 	uint32_t codecs; /**< agreed, bit per enum migc_codec_id */
 	uint32_t round; /**< main lcore: the round that blocks must belong to */
 };

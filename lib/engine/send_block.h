@@ -38,7 +38,9 @@ struct send_path {
 	struct worker *worker;
 	const struct migc_guestmem *guestmem;
 	struct migc_codec *codec;
-	enum migc_codec_id codec_id;
+	const struct migc_codec_devices *devices;
+	enum migc_codec_id codec_id; /**< of the block that is being collected */
+	uint16_t block_pages[MIGC_CODEC_COUNT]; /**< most, by codec */
 	struct migc_dirty *dirty;
 	struct rte_ring *spans;
 	struct migc_collector collector;

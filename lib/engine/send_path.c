@@ -33,6 +33,7 @@ int send_path_create(const struct send_path_config *config, struct send_path **o
 	path->worker = config->worker;
 	path->guestmem = config->guestmem;
 	path->codec = config->codec;
+	path->devices = config->devices;
 	path->codec_id = config->codec_id;
 	snprintf(name, sizeof(name), "spans-%u", config->worker->index);
 	path->spans = rte_ring_create_elem(name, sizeof(struct migc_span), WORKER_SPANS,
@@ -47,7 +48,7 @@ int send_path_create(const struct send_path_config *config, struct send_path **o
 	}
 	for (unsigned int i = 0; i < SEND_BLOCKS; i++)
 		send_block_put(path, &path->blocks[i]);
-	migc_collector_init(&path->collector, migc_page_zero_test(), config->block_pages);
+	migc_collector_init(&path->collector, migc_page_zero_test(), 1);
 	return 0;
 }
 
@@ -61,9 +62,16 @@ void send_path_free(struct send_path *path)
 	free(path);
 }
 
-void send_path_limit_block(struct send_path *path, unsigned int block_pages)
+void send_path_agree(struct send_path *path, const struct migc_msg_hello_ack *ack)
 {
-	migc_collector_init(&path->collector, migc_page_zero_test(), block_pages);
+	for (unsigned int id = 0; id < MIGC_CODEC_COUNT; id++) {
+		unsigned int most = id == MIGC_CODEC_DEFLATE ? ack->deflate_pages
+							     : ack->block_pages;
+
+		path->block_pages[id] = (uint16_t)RTE_MIN(
+			most, migc_codec_block_pages(path->devices, (enum migc_codec_id)id));
+	}
+	path->collector.block_pages = path->block_pages[path->codec_id];
 }
 
 int send_path_set_dirty(struct send_path *path, struct migc_dirty *dirty, bool copies)

@@ -21,8 +21,8 @@ struct send_path_config {
 	struct worker *worker;
 	const struct migc_guestmem *guestmem;
 	struct migc_codec *codec; /**< NULL: everything raw */
+	const struct migc_codec_devices *devices;
 	enum migc_codec_id codec_id; /**< of each block */
-	unsigned int block_pages;
 	int socket;
 };
 
@@ -32,8 +32,8 @@ void send_path_free(struct send_path *path);
 
 /* ---- main lcore ---- */
 
-/** Blocks may have so many pages from now on (the peer's limit). Before the first span. */
-void send_path_limit_block(struct send_path *path, unsigned int block_pages);
+/** What the peer takes: codecs, and pages of a block. Before the first span. */
+void send_path_agree(struct send_path *path, const struct migc_msg_hello_ack *ack);
 /**
  * The tracker, once it is armed (NULL: none). Before the first span.
  * @param copies whether some region needs copies: buffers for them are made now

@@ -49,8 +49,13 @@ static void fill_hello(struct source *s, struct migc_msg_hello *hello)
 	hello->version_max = MIGC_WIRE_VERSION;
 	hello->page_bytes = MIGC_PAGE_BYTES;
 	hello->workers = (uint16_t)e->worker_count;
-	hello->block_pages = (uint16_t)e->block_pages;
-	hello->codecs = 1u << MIGC_CODEC_RAW | 1u << e->config->codec_id;
+	hello->codecs = engine_codecs(e);
+	for (unsigned int id = 0; id < MIGC_CODEC_COUNT; id++) {
+		unsigned int pages = migc_codec_block_pages(e->devices, (enum migc_codec_id)id);
+
+		if (hello->codecs & 1u << id && hello->block_pages < pages)
+			hello->block_pages = (uint16_t)pages;
+	}
 	hello->device_state = e->qemu != NULL;
 	hello->verify = e->config->verify;
 	if (e->qemu) {
@@ -129,7 +134,7 @@ static void attach(struct source *s)
 		e->connections = ack->workers;
 	}
 	for (unsigned int i = 0; i < e->connections; i++) {
-		send_path_limit_block(e->workers[i].send, ack->block_pages);
+		send_path_agree(e->workers[i].send, ack);
 		engine_start_worker(e, i);
 	}
 	s->attached = 1;

@@ -32,6 +32,6 @@ void hello_ack_read(struct migc_reader *r, struct migc_msg *msg);
 
 /** Bytes of HELLO before its strings: all that stays in every version is the first 8. */
 #define HELLO_VERSIONS_BYTES 8u
-#define HELLO_ACK_BYTES (4u + MIGC_SESSION_ID_BYTES + 2u + 4u + 2u)
+#define HELLO_ACK_BYTES (4u + MIGC_SESSION_ID_BYTES + 2u + 2u + 4u + 2u)
 
 #endif

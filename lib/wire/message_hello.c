@@ -121,6 +121,7 @@ bool hello_ack_allowed(const struct migc_msg *msg)
 	const struct migc_msg_hello_ack *a = &msg->hello_ack;
 
 	return a->version == MIGC_WIRE_VERSION && block_pages_allowed(a->block_pages) &&
+	       a->deflate_pages >= 1 && a->deflate_pages <= a->block_pages &&
 	       (a->codecs & CODEC_RAW_BIT) && a->workers >= 1;
 }
 
@@ -131,6 +132,7 @@ void hello_ack_write(struct migc_writer *w, const struct migc_msg *msg)
 	migc_write_u32(w, a->version);
 	migc_write_bytes(w, a->session_id, sizeof(a->session_id));
 	migc_write_u16(w, a->block_pages);
+	migc_write_u16(w, a->deflate_pages);
 	migc_write_u32(w, a->codecs);
 	migc_write_u16(w, a->workers);
 }
@@ -145,6 +147,7 @@ void hello_ack_read(struct migc_reader *r, struct migc_msg *msg)
 	if (id)
 		memcpy(a->session_id, id, sizeof(a->session_id));
 	a->block_pages = migc_read_u16(r);
+	a->deflate_pages = migc_read_u16(r);
 	a->codecs = migc_read_u32(r);
 	a->workers = migc_read_u16(r);
 }

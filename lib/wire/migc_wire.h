@@ -131,6 +131,7 @@ struct migc_msg_hello_ack {
 	uint32_t version;
 	uint8_t session_id[MIGC_SESSION_ID_BYTES];
 	uint16_t block_pages; /**< largest block the source may send */
+	uint16_t deflate_pages; /**< largest of DEFLATE, 1 to block_pages */
 	uint32_t codecs; /**< bit per codec the destination can decode */
 	uint16_t workers; /**< connections the destination takes */
 };

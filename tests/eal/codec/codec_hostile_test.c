@@ -20,7 +20,7 @@
  */
 
 #define SECONDS_PER_INPUT 10u
-#define DATA_MAX 65535u
+#define DATA_MAX 131071u
 
 static struct rig_packed packed;
 
@@ -78,9 +78,8 @@ static uint32_t bytes_of(const struct bits *b)
 static void feed(struct rig_engine *e, const struct rig_pages *pages, const uint8_t *data,
 		 uint32_t bytes)
 {
-	/* whole, and as it comes in several packets: a cut may be at a segment's end then */
 	alarm(SECONDS_PER_INPUT);
-	rig_decompress_pieces(e, pages, data, bytes, 1 + bytes % 3);
+	rig_decompress(e, pages, data, bytes);
 	alarm(0);
 }
 

@@ -272,33 +272,8 @@ void rig_compress(struct rig_engine *e, const struct rig_pages *p, struct rig_pa
 	rig_take(&job, out);
 }
 
-static struct rte_mbuf *buffers_of(struct rig_engine *e, const uint8_t *data, uint32_t bytes,
-				   unsigned int pieces)
-{
-	struct rte_mbuf *head = NULL, *last = NULL;
-	uint32_t piece = (bytes + pieces - 1) / pieces;
-
-	for (uint32_t at = 0; at < bytes; at += piece) {
-		uint32_t length = RTE_MIN(piece, bytes - at);
-		struct rte_mbuf *m = migc_codec_buffer(e->codec);
-
-		assert_non_null(m);
-		memcpy(rte_pktmbuf_mtod(m, uint8_t *), data + at, length);
-		m->data_len = (uint16_t)length;
-		if (head == NULL) {
-			head = m;
-		} else {
-			last->next = m;
-			head->nb_segs++;
-		}
-		last = m;
-	}
-	head->pkt_len = bytes;
-	return head;
-}
-
-int rig_decompress_pieces(struct rig_engine *e, const struct rig_pages *p, const uint8_t *data,
-			  uint32_t bytes, unsigned int pieces)
+int rig_decompress(struct rig_engine *e, const struct rig_pages *p, const uint8_t *data,
+		   uint32_t bytes)
 {
 	struct migc_codec_job job = {.codec = MIGC_CODEC_DEFLATE,
 				     .pages = (uint16_t)p->count,
@@ -306,16 +281,12 @@ int rig_decompress_pieces(struct rig_engine *e, const struct rig_pages *p, const
 			      *done;
 
 	memcpy(job.page, p->page, sizeof(job.page));
-	job.data = buffers_of(e, data, bytes, pieces);
+	job.packed = migc_codec_buffer(e->codec);
+	assert_non_null(job.packed);
+	memcpy(job.packed, data, bytes);
 	assert_int_equal(migc_codec_submit(e->codec, &job), 0);
 	rig_wait(e, &done, 1);
 	assert_ptr_equal(done, &job);
-	assert_null(job.data);
+	assert_null(job.packed);
 	return job.status;
-}
-
-int rig_decompress(struct rig_engine *e, const struct rig_pages *p, const uint8_t *data,
-		   uint32_t bytes)
-{
-	return rig_decompress_pieces(e, p, data, bytes, 1);
 }

@@ -49,9 +49,6 @@ struct rig_packed {
 void rig_compress(struct rig_engine *e, const struct rig_pages *p, struct rig_packed *out);
 int rig_decompress(struct rig_engine *e, const struct rig_pages *p, const uint8_t *data,
 		   uint32_t bytes);
-/** The same of a block that comes in several buffers. */
-int rig_decompress_pieces(struct rig_engine *e, const struct rig_pages *p, const uint8_t *data,
-			  uint32_t bytes, unsigned int pieces);
 /** Take a compressed job's block out of its mbufs and free them. */
 void rig_take(struct migc_codec_job *job, struct rig_packed *out);
 /** Poll until `count` jobs are done. */

@@ -21,7 +21,7 @@ static inline void event(struct migc_destination *d, enum migc_event_type type)
 {
 	static struct migc_msg_digests digests = {.region_count = 1};
 	static struct migc_msg_hello_ack ack = {
-		.version = 1, .block_pages = 16, .codecs = 3, .workers = 1};
+		.version = 1, .block_pages = 16, .deflate_pages = 16, .codecs = 3, .workers = 1};
 	static struct migc_msg_block_failed failed = {.round = 1};
 
 	event_of(d, (struct migc_event){

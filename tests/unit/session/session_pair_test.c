@@ -43,7 +43,7 @@ static void answer(struct migc_event *list, unsigned int *count, enum migc_event
 {
 	static struct migc_msg_digests digests = {.region_count = 1};
 	static struct migc_msg_hello_ack ack = {
-		.version = 1, .block_pages = 16, .codecs = 3, .workers = 1};
+		.version = 1, .block_pages = 16, .deflate_pages = 16, .codecs = 3, .workers = 1};
 
 	assert_true(*count < QUEUE);
 	memset(&list[*count], 0, sizeof(list[0]));

@@ -92,11 +92,11 @@ static void different_digests_fail_with_the_regions_name(void **state)
 static void an_ack_of_what_was_not_offered_is_refused(void **state)
 {
 	static const struct migc_msg_hello_ack bad[] = {
-		{.version = 2, .block_pages = 16, .codecs = 3, .workers = 1},
-		{.version = 1, .block_pages = 17, .codecs = 3, .workers = 1},
-		{.version = 1, .block_pages = 0, .codecs = 3, .workers = 1},
-		{.version = 1, .block_pages = 16, .codecs = 2, .workers = 1},
-		{.version = 1, .block_pages = 16, .codecs = 3, .workers = 0},
+		{.version = 2, .block_pages = 16, .deflate_pages = 16, .codecs = 3, .workers = 1},
+		{.version = 1, .block_pages = 17, .deflate_pages = 17, .codecs = 3, .workers = 1},
+		{.version = 1, .block_pages = 0, .deflate_pages = 0, .codecs = 3, .workers = 1},
+		{.version = 1, .block_pages = 16, .deflate_pages = 16, .codecs = 2, .workers = 1},
+		{.version = 1, .block_pages = 16, .deflate_pages = 16, .codecs = 3, .workers = 0},
 	};
 
 	(void)state;
@@ -118,7 +118,7 @@ static void of_codecs_and_workers_the_common_part_is_used(void **state)
 
 	(void)state;
 	msg.hello_ack = (struct migc_msg_hello_ack){
-		.version = 1, .block_pages = 16, .codecs = 0xd, .workers = 9};
+		.version = 1, .block_pages = 16, .deflate_pages = 16, .codecs = 0xd, .workers = 9};
 	event_of(s, (struct migc_event){.type = MIGC_EV_MSG, .msg = &msg});
 	assert_true(rig_did(&last, MIGC_ACTION_ATTACH));
 	assert_int_equal(migc_source_ack(s)->codecs, 1);

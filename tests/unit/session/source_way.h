@@ -35,8 +35,11 @@ static inline void message(struct migc_source *s, enum migc_msg_type type, uint3
 	msg.type = type;
 	switch (type) {
 	case MIGC_MSG_HELLO_ACK:
-		msg.hello_ack = (struct migc_msg_hello_ack){
-			.version = MIGC_WIRE_VERSION, .block_pages = 16, .codecs = 3, .workers = 1};
+		msg.hello_ack = (struct migc_msg_hello_ack){.version = MIGC_WIRE_VERSION,
+							    .block_pages = 16,
+							    .deflate_pages = 16,
+							    .codecs = 3,
+							    .workers = 1};
 		break;
 	case MIGC_MSG_ROUND_DONE:
 		msg.round.round = round;

@@ -147,7 +147,7 @@ static void hello_ack_and_attach_carry_the_session(void **state)
 
 	f->msg.type = MIGC_MSG_HELLO_ACK;
 	f->msg.hello_ack = (struct migc_msg_hello_ack){
-		.version = 1, .block_pages = 12, .codecs = 3, .workers = 4};
+		.version = 1, .block_pages = 12, .deflate_pages = 11, .codecs = 3, .workers = 4};
 	memset(f->msg.hello_ack.session_id, 0xa5, MIGC_SESSION_ID_BYTES);
 	round_trip(f);
 	assert_memory_equal(&f->back.hello_ack, &f->msg.hello_ack, sizeof(f->msg.hello_ack));

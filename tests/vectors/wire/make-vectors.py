@@ -122,8 +122,9 @@ def hello(low=1, high=1, page=4096, workers=1, block_pages=16, codecs=3, device=
 SESSION = bytes(range(16))
 
 
-def ack(version=1, block_pages=16, codecs=1, workers=1):
-    return message(2, struct.pack(">I16sHIH", version, SESSION, block_pages, codecs, workers))
+def ack(version=1, block_pages=16, deflate_pages=16, codecs=1, workers=1):
+    return message(2, struct.pack(">I16sHHIH", version, SESSION, block_pages, deflate_pages,
+                                  codecs, workers))
 
 
 def attach(worker=1):
@@ -233,6 +234,8 @@ MESSAGE_BAD = {
     "hello-ack-version-2": ack(version=2),
     "hello-ack-block-pages-0": ack(block_pages=0),
     "hello-ack-block-pages-33": ack(block_pages=33),
+    "hello-ack-deflate-pages-0": ack(deflate_pages=0),
+    "hello-ack-deflate-pages-many": ack(deflate_pages=17),
     "hello-ack-no-raw": ack(codecs=2),
     "hello-ack-workers-0": ack(workers=0),
     "attach-worker-0": attach(0),
