@@ -1,44 +1,81 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <string.h>
 
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
 #include "checksum.h"
 
-static uint64_t add_carry(uint64_t sum, uint64_t word)
+/* One's complement sums do not care for the order of bytes within words (RFC 1071, 2 B): add as the
+ * machine loads, swap once at the end. Words of 32 bits are added in 64: no carry is lost before
+ * 2^32 of them. */
+static uint64_t add_words(uint64_t sum, const uint8_t *data, size_t length_bytes)
 {
-	sum += word;
-	return sum + (sum < word);
+	while (length_bytes) {
+		size_t piece = length_bytes < 4 ? length_bytes : 4;
+		uint32_t word = 0;
+
+		memcpy(&word, data, piece);
+		sum += word;
+		data += piece;
+		length_bytes -= piece;
+	}
+	return sum;
 }
+
+#if defined(__x86_64__)
+
+#define AVX2_STEP_BYTES 64u
+
+__attribute__((target("avx2"))) static uint64_t add_steps_avx2(const uint8_t *data, size_t steps)
+{
+	const __m256i low = _mm256_set1_epi64x(UINT32_MAX);
+	__m256i a = _mm256_setzero_si256(), b = a;
+	uint64_t lane[4];
+
+	for (; steps; steps--, data += AVX2_STEP_BYTES) {
+		__m256i x = _mm256_loadu_si256((const void *)data);
+		__m256i y = _mm256_loadu_si256((const void *)(data + 32));
+
+		a = _mm256_add_epi64(a, _mm256_and_si256(x, low));
+		b = _mm256_add_epi64(b, _mm256_srli_epi64(x, 32));
+		a = _mm256_add_epi64(a, _mm256_and_si256(y, low));
+		b = _mm256_add_epi64(b, _mm256_srli_epi64(y, 32));
+	}
+	_mm256_storeu_si256((void *)lane, _mm256_add_epi64(a, b));
+	return lane[0] + lane[1] + lane[2] + lane[3];
+}
+
+static uint64_t add_steps(const uint8_t **data, size_t *length_bytes)
+{
+	size_t steps = *length_bytes / AVX2_STEP_BYTES;
+	uint64_t sum;
+
+	if (steps == 0 || !__builtin_cpu_supports("avx2"))
+		return 0;
+	sum = add_steps_avx2(*data, steps);
+	*data += steps * AVX2_STEP_BYTES;
+	*length_bytes -= steps * AVX2_STEP_BYTES;
+	return sum;
+}
+
+#else
+
+static uint64_t add_steps(const uint8_t **data, size_t *length_bytes)
+{
+	(void)data;
+	(void)length_bytes;
+	return 0;
+}
+
+#endif
 
 uint64_t checksum_sum(const uint8_t *data, size_t length_bytes)
 {
-	uint64_t sum = 0, word = 0;
-	uint32_t folded;
+	uint64_t sum = add_steps(&data, &length_bytes);
+	uint32_t folded = checksum_fold(add_words(sum, data, length_bytes));
 
-	/* one's complement sums do not care for the order of bytes within words (RFC 1071, 2 B):
-	 * add as the machine loads, swap once at the end */
-	while (length_bytes >= 32) {
-		uint64_t w[4];
-
-		memcpy(w, data, sizeof(w));
-		sum = add_carry(sum, w[0]);
-		sum = add_carry(sum, w[1]);
-		sum = add_carry(sum, w[2]);
-		sum = add_carry(sum, w[3]);
-		data += 32;
-		length_bytes -= 32;
-	}
-	while (length_bytes >= 8) {
-		memcpy(&word, data, 8);
-		sum = add_carry(sum, word);
-		data += 8;
-		length_bytes -= 8;
-	}
-	if (length_bytes) {
-		word = 0;
-		memcpy(&word, data, length_bytes);
-		sum = add_carry(sum, word);
-	}
-	folded = checksum_fold(sum);
 	return (folded >> 8 | folded << 8) & 0xffff;
 }
 
