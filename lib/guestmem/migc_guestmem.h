@@ -80,6 +80,14 @@ int migc_guestmem_lost_map(const struct migc_guestmem *gm, unsigned int region,
 /** Give a range of pages back to the file (FALLOC_FL_PUNCH_HOLE). @return 0, -errno. */
 int migc_guestmem_punch(const struct migc_guestmem *gm, unsigned int region, uint64_t first,
 			uint64_t count);
+/** Neighbours below which one call costs more than their faults. */
+#define MIGC_PREFAULT_PAGES_MIN 4u
+/**
+ * Map pages that are about to be read (data: a hole of shared memory would be filled) or written,
+ * at one go (MADV_POPULATE_READ, _WRITE; Linux 5.14): a tenth of what a fault each costs. Where
+ * that fails nothing is lost, pages are faulted in one by one. Any thread.
+ */
+void migc_guestmem_prefault(uint8_t *addr, uint64_t pages, bool write);
 /**
  * Hash a region: XXH3-128 over the XXH3-128 of each page (zero pages and holes count as the hash
  * of 4096 zero bytes; holes are not read).
