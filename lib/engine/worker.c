@@ -12,11 +12,16 @@
 #include "worker.h"
 
 #define PUBLISH_EVERY_NS UINT64_C(2000000)
-/** Turns without work before the first sleep, and the sleeps' lengths. */
-#define IDLE_TURNS_PAUSE 32u
-#define IDLE_TURNS_SHORT 512u
-#define IDLE_SLEEP_SHORT_NS 20000
-#define IDLE_SLEEP_LONG_NS 100000
+/** Turns without work before the first sleep. */
+#define IDLE_TURNS_PAUSE 8u
+/*
+ * A sleep costs a timer and a switch to and fro, some microseconds, and in a virtual machine tens.
+ * So it is as long as makes a quarter of a burst come meanwhile, as network cards moderate their
+ * interrupts; not so long that a window (some hundred KiB) is over before it ends.
+ */
+#define SLEEP_MIN_NS 10000u
+#define SLEEP_BUSY_MAX_NS 100000u /* packets flow */
+#define SLEEP_IDLE_MAX_NS 200000u /* none came during the last sleep */
 
 void worker_fail(struct worker *w, int code, const char *text)
 {
@@ -79,10 +84,21 @@ static void publish_state(struct worker *w)
 	__atomic_store_n(&w->transport_state, (uint32_t)state, __ATOMIC_RELEASE);
 }
 
+/** After a sleep: what it brought says how long the next one may be. */
+static void moderate(struct worker *w, unsigned int packets)
+{
+	w->slept = false;
+	if (packets >= WORKER_BURST)
+		w->sleep_ns = RTE_MAX(w->sleep_ns / 2, SLEEP_MIN_NS);
+	else if (packets < WORKER_BURST / 4)
+		w->sleep_ns = RTE_MIN(w->sleep_ns + w->sleep_ns / 4, SLEEP_BUSY_MAX_NS);
+}
+
 bool worker_turn(struct worker *w)
 {
 	uint64_t now = clock_now_ns();
-	bool busy = worker_receive(w, now) > 0;
+	unsigned int packets = worker_receive(w, now);
+	bool busy = packets > 0;
 
 	/* pairs with the release of the main lcore: the transport is set up */
 	if (__atomic_load_n(&w->started, __ATOMIC_ACQUIRE)) {
@@ -98,7 +114,10 @@ bool worker_turn(struct worker *w)
 		if (w->receive)
 			busy |= receive_path_turn(w->receive);
 	}
-	busy |= worker_transmit(w, now) > 0;
+	packets += worker_transmit(w, now);
+	busy |= packets > 0;
+	if (busy && w->slept)
+		moderate(w, packets);
 	if (now - w->publish_ns >= PUBLISH_EVERY_NS) {
 		worker_publish(w);
 		w->publish_ns = now;
@@ -109,19 +128,22 @@ bool worker_turn(struct worker *w)
 
 void worker_back_off(struct worker *w)
 {
-	struct timespec sleep = {0, IDLE_SLEEP_SHORT_NS};
+	struct timespec sleep = {0};
 
-	if (w->idle_turns < UINT32_MAX)
-		w->idle_turns++;
-	if (w->idle_turns < IDLE_TURNS_PAUSE) {
+	if (++w->idle_turns < IDLE_TURNS_PAUSE) {
 		rte_pause();
 		return;
 	}
-	if (w->idle_turns > IDLE_TURNS_SHORT)
-		sleep.tv_nsec = IDLE_SLEEP_LONG_NS;
-	/* the one system call of the loop: there is nothing to do, and a core that is polled for
-	 * nothing is a core taken from a guest */
+	if (w->slept)
+		w->sleep_ns = RTE_MIN(w->sleep_ns * 2, SLEEP_IDLE_MAX_NS);
+	w->sleep_ns = RTE_MAX(w->sleep_ns, SLEEP_MIN_NS);
+	w->slept = true;
+	sleep.tv_nsec = (long)w->sleep_ns;
+	/* there is nothing to do, and a core that is polled for nothing is a core taken from a
+	 * guest */
 	nanosleep(&sleep, NULL);
+	/* one look, then on with sleeping */
+	w->idle_turns = IDLE_TURNS_PAUSE;
 }
 
 int worker_main(void *worker)

@@ -91,6 +91,8 @@ struct worker {
 
 	struct worker_counters counters;
 	unsigned int idle_turns;
+	bool slept; /**< and nothing came since */
+	uint32_t sleep_ns; /**< how long, next time */
 	uint64_t publish_ns;
 
 	/* shared with the main lcore; each word has one writer */
