@@ -133,6 +133,7 @@ static int configure(const struct options *o, struct migc_engine_config *config,
 	config->connect = o->connect;
 	config->max_bandwidth_bits = o->max_bandwidth_bits;
 	config->tls_hostname = o->tls_hostname;
+	config->codec_auto = o->codec == OPTIONS_CODEC_AUTO;
 	config->codec_id = codec_kind(o->codec);
 	config->codec.level = o->level;
 	config->zstd_level = o->level;

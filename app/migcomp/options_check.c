@@ -108,7 +108,7 @@ static int check_codec(const struct options_parse *p)
 		bool takes[3];
 		int level_max;
 	} codecs[] = {
-		[OPTIONS_CODEC_AUTO] = {"auto uses deflate", {true, true, true}, 9},
+		[OPTIONS_CODEC_AUTO] = {"auto has these", {true, true, true}, 9},
 		[OPTIONS_CODEC_RAW] = {"raw compresses nothing", {false, false, false}, 0},
 		[OPTIONS_CODEC_DEFLATE] = {"deflate has these", {true, true, true}, 9},
 		[OPTIONS_CODEC_LZ4] = {"lz4 has no settings", {false, false, false}, 0},

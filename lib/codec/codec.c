@@ -174,6 +174,15 @@ unsigned int migc_codec_room(const struct migc_codec *c)
 	return room;
 }
 
+bool migc_codec_device_room(const struct migc_codec *c)
+{
+	unsigned int first = submit_next_lane(c, 0);
+	const struct codec_lane *lane = &c->lane[first];
+
+	return first < c->lanes &&
+	       lane->in_flight + lane->pending_count < lane->device->plan.in_flight;
+}
+
 unsigned int migc_codec_in_flight(const struct migc_codec *c)
 {
 	return c->jobs;

@@ -19,6 +19,11 @@ static const char *const preference[] = {"compress_qat", "compress_isal", "compr
 /** Other drivers that may be there; one of them must be named to be used. */
 static const char *const others[] = {"mlx5_pci", "compress_octeonx", "compress_null"};
 
+static bool is_software(const char *driver)
+{
+	return strcmp(driver, "compress_isal") == 0 || strcmp(driver, "compress_zlib") == 0;
+}
+
 static int find(const char *name)
 {
 	uint8_t id;
@@ -64,8 +69,7 @@ static int find_or_create(const char *driver)
 {
 	int id = find(driver);
 
-	if (id >= 0 ||
-	    (strcmp(driver, "compress_isal") != 0 && strcmp(driver, "compress_zlib") != 0))
+	if (id >= 0 || !is_software(driver))
 		return id;
 	if (rte_eal_hotplug_add("vdev", driver, "") != 0)
 		return -ENODEV;
@@ -187,6 +191,8 @@ static int choose(struct migc_codec_devices *devices, struct migc_error *err)
 		struct migc_error error = {0};
 		int id;
 
+		if (c->hardware_only && is_software(preference[i]))
+			continue;
 		/* zlib is a last resort: slow, and nothing that ISA-L does not do */
 		if (devices->count && strcmp(preference[i], "compress_zlib") == 0)
 			continue;
@@ -200,7 +206,7 @@ static int choose(struct migc_codec_devices *devices, struct migc_error *err)
 		if (first.code == 0)
 			first = error;
 	}
-	if (devices->count)
+	if (devices->count || c->hardware_only)
 		return 0;
 	if (first.code)
 		*err = first;
@@ -254,6 +260,11 @@ unsigned int migc_codec_devices_count(const struct migc_codec_devices *devices)
 const char *migc_codec_device_name(const struct migc_codec_devices *devices, unsigned int i)
 {
 	return devices->device[i].name;
+}
+
+bool migc_codec_has_hardware(const struct migc_codec_devices *devices)
+{
+	return devices->count && !is_software(devices->device[0].driver);
 }
 
 const char *migc_codec_device_driver(const struct migc_codec_devices *devices, unsigned int i)

@@ -91,6 +91,7 @@ struct migc_codec_devices_config {
 		*compressdev; /**< device or driver name; NULL: first QAT, else compress_isal, else
 			       * compress_zlib. A software vdev is created when there is none. */
 	bool no_fallback; /**< only that device; its errors are errors */
+	bool hardware_only; /**< without compressdev: no software device; none at all is no error */
 	uint32_t inject_error_per_billion; /**< testing: ops made to fail, as a device would */
 	uint64_t inject_seed;
 	const struct migc_log *log;
@@ -106,6 +107,8 @@ int migc_codec_devices_open(const struct migc_codec_devices_config *config,
 void migc_codec_devices_close(struct migc_codec_devices *devices);
 unsigned int migc_codec_devices_count(const struct migc_codec_devices *devices);
 const char *migc_codec_device_name(const struct migc_codec_devices *devices, unsigned int i);
+/** Is the chosen device, the first, one that does not use this host's cores? */
+bool migc_codec_has_hardware(const struct migc_codec_devices *devices);
 const char *migc_codec_device_driver(const struct migc_codec_devices *devices, unsigned int i);
 /**
  * Most pages a block of that codec may have: of DEFLATE so that every device of the set takes it;
@@ -157,6 +160,8 @@ int migc_codec_create(struct migc_codec_devices *devices, unsigned int worker, b
 void migc_codec_free(struct migc_codec *codec);
 /** @return jobs that may be submitted now (window, ops and buffers left). */
 unsigned int migc_codec_room(const struct migc_codec *codec);
+/** Compress: would a device begin a DEFLATE job at once? */
+bool migc_codec_device_room(const struct migc_codec *codec);
 /** Jobs submitted and not yet polled. */
 unsigned int migc_codec_in_flight(const struct migc_codec *codec);
 /** Submit one job; room is required (-ENOBUFS). Decompression: its buffer is handed over. */

@@ -14,7 +14,9 @@
 #include "send_path.h"
 
 #define PROGRESS_EVERY_NS UINT64_C(100000000)
+#define SPARE_EVERY_NS UINT64_C(100000000) /* ten ticks of 100 Hz */
 #define MEMORY_EVERY_NS UINT64_C(250000000)
+#define ALL_CODECS ((1u << MIGC_CODEC_COUNT) - 1)
 #define DISCONNECT_NS UINT64_C(1000000000)
 #define MAIN_SLEEP_NS 1000000
 #define MAIN_SLEEP_STOPPED_NS 30000
@@ -65,6 +67,17 @@ void engine_start_worker(struct engine *e, unsigned int worker)
 	__atomic_store_n(&e->workers[worker].started, 1, __ATOMIC_RELEASE);
 }
 
+void engine_measure_spare(struct engine *e, uint64_t now_ns)
+{
+	if (!e->config->codec_auto || now_ns - e->spare_ns < SPARE_EVERY_NS)
+		return;
+	e->spare_ns = now_ns;
+	spare_cpu_update(&e->spare);
+	for (unsigned int i = 0; i < e->worker_count; i++)
+		__atomic_store_n(&e->workers[i].spare_per_mille, e->spare.per_mille,
+				 __ATOMIC_RELAXED);
+}
+
 /** Peers that were turned away are worth a line each: somebody may be knocking. */
 static void tell_refusals(struct engine *e)
 {
@@ -108,8 +121,12 @@ void engine_tell(struct engine *e, const char *state)
 uint32_t engine_codecs(const struct engine *e)
 {
 	if (!e->config->source)
-		return (1u << MIGC_CODEC_COUNT) - 1;
-	return 1u << MIGC_CODEC_RAW | 1u << e->config->codec_id;
+		return ALL_CODECS;
+	if (!e->config->codec_auto)
+		return 1u << MIGC_CODEC_RAW | 1u << e->config->codec_id;
+	if (e->devices && migc_codec_devices_count(e->devices) == 0)
+		return ALL_CODECS & ~(1u << MIGC_CODEC_DEFLATE);
+	return ALL_CODECS;
 }
 
 static int open_codec(struct engine *e, struct migc_error *err)
@@ -121,6 +138,8 @@ static int open_codec(struct engine *e, struct migc_error *err)
 		.workers = e->worker_count,
 		.compressdev = e->config->compressdev,
 		.no_fallback = e->config->no_fallback,
+		/* of software, auto has better than DEFLATE: doc/design/auto-codec.md */
+		.hardware_only = e->config->source && e->config->codec_auto,
 		.inject_error_per_billion = e->config->inject.codec_error,
 		.inject_seed = e->config->inject.seed,
 		.log = e->config->log,

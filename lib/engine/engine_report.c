@@ -126,7 +126,9 @@ static void add_names(const struct engine *e, struct migc_report *r)
 	r->network.workers = e->connections;
 	r->network.queues = e->port_info.queues;
 	snprintf(r->compression.codec, sizeof(r->compression.codec), "%s",
-		 e->config->source ? migc_codec_text(e->config->codec_id) : "any");
+		 !e->config->source      ? "any"
+		 : e->config->codec_auto ? "auto"
+					 : migc_codec_text(e->config->codec_id));
 	if (e->devices)
 		r->memory.mempool_bytes += migc_codec_memory_bytes(e->devices);
 	if (e->devices && migc_codec_devices_count(e->devices)) {

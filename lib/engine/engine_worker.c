@@ -73,14 +73,22 @@ static int open_path(struct engine *e, struct worker *w, int socket, struct migc
 {
 	int rc = 0;
 
-	if (!e->config->source || e->config->codec_id != MIGC_CODEC_RAW)
+	if (engine_codecs(e) != 1u << MIGC_CODEC_RAW)
 		rc = migc_codec_create(e->devices, w->index, !e->config->source, socket,
 				       &e->codec[w->index], err);
 	if (rc != 0)
 		return rc;
 	if (e->config->source) {
 		struct send_path_config config = {
-			w, e->gm, e->codec[w->index], e->devices, e->config->codec_id, socket};
+			.worker = w,
+			.guestmem = e->gm,
+			.codec = e->codec[w->index],
+			.devices = e->devices,
+			.codecs = engine_codecs(e),
+			.adapts = e->config->codec_auto,
+			.codec_id = e->config->codec_id,
+			.socket = socket,
+		};
 
 		return send_path_create(&config, &w->send, err);
 	} else {
@@ -104,6 +112,7 @@ static int open_worker(struct engine *e, struct worker *w, uint16_t port_base,
 	w->pool = migc_port_pool(e->port, w->index);
 	w->udp_port_base = port_base;
 	w->udp_port = (uint16_t)(port_base + w->index);
+	w->spare_per_mille = 1000;
 	w->tx_bits_per_s = e->config->max_bandwidth_bits / e->worker_count;
 	migc_inject_init(&w->inject_rx, &e->config->inject, 2 * w->index);
 	migc_inject_init(&w->inject_tx, &e->config->inject, 2 * w->index + 1);
@@ -124,6 +133,19 @@ static int open_worker(struct engine *e, struct worker *w, uint16_t port_base,
 	return rc;
 }
 
+/** The CPUs that the workers may run on. */
+static void find_cpus(struct engine *e)
+{
+	cpu_set_t all, one;
+
+	CPU_ZERO(&all);
+	for (unsigned int i = 0; i < e->worker_count; i++) {
+		one = rte_lcore_cpuset(e->workers[i].lcore);
+		CPU_OR(&all, &all, &one);
+	}
+	spare_cpu_init(&e->spare, &all);
+}
+
 int engine_open_workers(struct engine *e, struct migc_error *err)
 {
 	uint16_t port_base = e->config->source ? source_port_base() : e->config->udp_port;
@@ -142,6 +164,7 @@ int engine_open_workers(struct engine *e, struct migc_error *err)
 		if (!e->single)
 			lcore = rte_get_next_lcore(lcore, 1, 0);
 	}
+	find_cpus(e);
 	return rc;
 }
 

@@ -54,7 +54,8 @@ struct migc_engine_config {
 	struct migc_inject_spec inject;
 
 	/* compression */
-	enum migc_codec_id codec_id; /**< source: of each block; RAW: compress nothing */
+	bool codec_auto; /**< source: the codec is chosen for each block; else: */
+	enum migc_codec_id codec_id; /**< RAW: compress nothing */
 	struct migc_codec_request codec; /**< of DEFLATE */
 	int zstd_level;
 	const char *compressdev;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "migc_codec.h"
+#include "migc_ladder.h"
 #include "migc_page.h"
 #include "migc_transport.h"
 #include "migc_wire.h"
@@ -29,6 +30,7 @@ struct send_block {
 	struct migc_page_list pages;
 	bool zero; /**< ranges, already encoded in header */
 	uint32_t zero_pages;
+	uint32_t known; /**< of the pages, when the ladder was asked: MIGC_LADDER_* */
 	uint8_t *copy; /**< the copied pages, NULL: they are read in place */
 	uint16_t header_bytes;
 	uint8_t header[MIGC_BLOCK_HEADER_BYTES_MAX];
@@ -39,8 +41,11 @@ struct send_path {
 	const struct migc_guestmem *guestmem;
 	struct migc_codec *codec;
 	const struct migc_codec_devices *devices;
-	enum migc_codec_id codec_id; /**< of the block that is being collected */
-	uint16_t block_pages[MIGC_CODEC_COUNT]; /**< most, by codec */
+	uint32_t codecs; /**< that may be used, bit per enum migc_codec_id */
+	bool adapts; /**< the ladder chooses for each block; else: */
+	enum migc_codec_id codec_id;
+	struct migc_ladder ladder;
+	bool held; /**< since the last turn, blocks could not be begun for want of room ahead */
 	struct migc_dirty *dirty;
 	struct rte_ring *spans;
 	struct migc_collector collector;

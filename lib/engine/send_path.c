@@ -8,6 +8,7 @@
 
 #include "migc_bitmap.h"
 #include "send_block.h"
+#include "send_codec.h"
 #include "send_path.h"
 
 /**
@@ -34,6 +35,8 @@ int send_path_create(const struct send_path_config *config, struct send_path **o
 	path->guestmem = config->guestmem;
 	path->codec = config->codec;
 	path->devices = config->devices;
+	path->codecs = config->codecs;
+	path->adapts = config->adapts;
 	path->codec_id = config->codec_id;
 	snprintf(name, sizeof(name), "spans-%u", config->worker->index);
 	path->spans = rte_ring_create_elem(name, sizeof(struct migc_span), WORKER_SPANS,
@@ -64,14 +67,7 @@ void send_path_free(struct send_path *path)
 
 void send_path_agree(struct send_path *path, const struct migc_msg_hello_ack *ack)
 {
-	for (unsigned int id = 0; id < MIGC_CODEC_COUNT; id++) {
-		unsigned int most = id == MIGC_CODEC_DEFLATE ? ack->deflate_pages
-							     : ack->block_pages;
-
-		path->block_pages[id] = (uint16_t)RTE_MIN(
-			most, migc_codec_block_pages(path->devices, (enum migc_codec_id)id));
-	}
-	path->collector.block_pages = path->block_pages[path->codec_id];
+	send_codec_agree(path, ack);
 }
 
 int send_path_set_dirty(struct send_path *path, struct migc_dirty *dirty, bool copies)
@@ -190,6 +186,7 @@ static bool collect_compressed(struct send_path *path)
 		struct send_block *block = done[i]->cookie;
 
 		path->in_codec--;
+		send_codec_done(path, block);
 		if (done[i]->status == -EIO)
 			worker_fail(
 				path->worker, -EIO,
@@ -204,12 +201,12 @@ static void start_block(struct send_path *path, struct send_block *block)
 {
 	send_block_pages(path, block, &path->collector.block);
 	migc_collector_clear_block(&path->collector);
-	if (path->codec == NULL || path->raw) {
+	block->job.codec = send_codec_choose(path, block);
+	if (block->job.codec == MIGC_CODEC_RAW) {
 		send_block_compressed(path, block);
 		make_ready(path, block);
 		return;
 	}
-	block->job.codec = path->codec_id;
 	block->job.cookie = block;
 	if (migc_codec_submit(path->codec, &block->job) != 0) {
 		block->job.data_bytes = 0;
@@ -230,17 +227,14 @@ static void start_zero(struct send_path *path, struct send_block *block)
 /** May another block be begun? */
 static bool can_begin(struct send_path *path)
 {
-	if (path->free_count == 0) {
+	if (path->free_count == 0)
 		path->no_block++;
-		return false;
-	}
-	if (path->copies && path->copy_count == 0) {
+	else if (path->copies && path->copy_count == 0)
 		path->no_copy++;
-		return false;
-	}
-	if (path->codec && migc_codec_room(path->codec) == 0)
-		return false;
-	return path->ready_first == NULL && transport_has_room(path);
+	else if (path->ready_first == NULL && transport_has_room(path))
+		return path->codec == NULL || migc_codec_room(path->codec) > 0;
+	path->held = true;
+	return false;
 }
 
 /** Act on what the collector has. @return whether it had something. */
@@ -312,12 +306,13 @@ static bool all_sent(const struct send_path *path)
 	       rte_ring_empty(path->spans);
 }
 
-bool send_path_turn(struct send_path *path)
+bool send_path_turn(struct send_path *path, uint64_t now_ns)
 {
 	bool busy = false;
 
 	if (migc_transport_state(path->worker->transport) != MIGC_TRANSPORT_CONNECTED)
 		return false;
+	send_codec_turn(path, now_ns);
 	if (path->codec && path->in_codec)
 		busy |= collect_compressed(path);
 	busy |= send_ready(path);
@@ -341,6 +336,9 @@ void send_path_counters(const struct send_path *path, struct worker_counters *ou
 {
 	out->zero_pages = path->collector.zero_pages;
 	out->data_pages = path->collector.data_pages;
+	out->looked_incompressible = path->ladder.stats.looked_incompressible;
+	out->codec_skipped = path->ladder.stats.skipped;
+	out->ladder_per_mille = migc_ladder_position(&path->ladder);
 	if (path->codec)
 		migc_codec_stats(path->codec, &out->codec);
 }

@@ -22,7 +22,9 @@ struct send_path_config {
 	const struct migc_guestmem *guestmem;
 	struct migc_codec *codec; /**< NULL: everything raw */
 	const struct migc_codec_devices *devices;
-	enum migc_codec_id codec_id; /**< of each block */
+	uint32_t codecs; /**< that may be used */
+	bool adapts; /**< the codec is chosen for each block; else: */
+	enum migc_codec_id codec_id;
 	int socket;
 };
 
@@ -50,7 +52,7 @@ uint64_t send_path_blocks(const struct send_path *path);
 
 /* ---- worker ---- */
 
-bool send_path_turn(struct send_path *path);
+bool send_path_turn(struct send_path *path, uint64_t now_ns);
 void send_path_acked(struct send_path *path, void *cookie);
 void send_path_counters(const struct send_path *path, struct worker_counters *out);
 

@@ -110,7 +110,7 @@ bool worker_turn(struct worker *w)
 			migc_transport_expire(w->transport, now);
 		busy |= worker_control(w);
 		if (w->send)
-			busy |= send_path_turn(w->send);
+			busy |= send_path_turn(w->send, now);
 		if (w->receive)
 			busy |= receive_path_turn(w->receive);
 	}

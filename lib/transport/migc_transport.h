@@ -162,6 +162,8 @@ int migc_transport_send(struct migc_transport *t, unsigned int stream,
 unsigned int migc_transport_room(const struct migc_transport *t, unsigned int stream);
 /** @return bytes queued on all streams that were not put into a packet yet. */
 uint64_t migc_transport_unsent_bytes(const struct migc_transport *t);
+/** @return whether congestion and flow control would let a packet go now. */
+bool migc_transport_window_open(const struct migc_transport *t);
 /** @return bytes queued on all streams that are not acknowledged yet. */
 uint64_t migc_transport_unacked_bytes(const struct migc_transport *t);
 /** Received bytes were used up: let the peer send as many more. */

@@ -42,6 +42,13 @@ uint64_t migc_transport_unacked_bytes(const struct migc_transport *t)
 	return t->unacked_bytes;
 }
 
+bool migc_transport_window_open(const struct migc_transport *t)
+{
+	return t->conn && t->state == MIGC_TRANSPORT_CONNECTED &&
+	       ngtcp2_conn_get_cwnd_left(t->conn) >= t->config.payload_bytes &&
+	       ngtcp2_conn_get_max_data_left(t->conn) > 0;
+}
+
 void migc_transport_consumed(struct migc_transport *t, unsigned int stream, uint64_t bytes)
 {
 	struct migc_stream *s;

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
+
+#include <rte_common.h>
+#include <rte_ring.h>
+
+#include "send_codec.h"
+
+void send_codec_agree(struct send_path *path, const struct migc_msg_hello_ack *ack)
+{
+	uint32_t codecs = ack->codecs & path->codecs;
+	bool deflate = codecs & 1u << MIGC_CODEC_DEFLATE;
+	unsigned int most = ack->block_pages;
+
+	if (deflate)
+		most = RTE_MIN(most, ack->deflate_pages);
+	/* a block's codec is chosen when its pages are collected: as many as each of them takes */
+	for (unsigned int id = 0; id < MIGC_CODEC_COUNT; id++) {
+		if (codecs & 1u << id && id != MIGC_CODEC_RAW)
+			most = RTE_MIN(most, migc_codec_block_pages(path->devices,
+								    (enum migc_codec_id)id));
+	}
+	most = RTE_MIN(most, migc_codec_block_pages(path->devices, MIGC_CODEC_RAW));
+	path->collector.block_pages = most;
+	migc_ladder_init(&path->ladder, codecs, migc_codec_has_hardware(path->devices), 0);
+}
+
+enum migc_codec_id send_codec_choose(struct send_path *path, struct send_block *block)
+{
+	block->known = 0;
+	if (path->raw)
+		return MIGC_CODEC_RAW;
+	if (!path->adapts)
+		return path->codec_id;
+	if (migc_codec_device_room(path->codec))
+		block->known |= MIGC_LADDER_DEVICE_ROOM;
+	/* at the ladder's foot nobody asks */
+	if ((block->known || migc_ladder_position(&path->ladder)) &&
+	    migc_ladder_looks_incompressible((const uint8_t *const *)block->job.page,
+					     block->pages.count))
+		block->known |= MIGC_LADDER_INCOMPRESSIBLE;
+	return migc_ladder_choose(&path->ladder, block->known);
+}
+
+void send_codec_done(struct send_path *path, const struct send_block *block)
+{
+	/* what a device could not do says nothing of the pages */
+	if (path->adapts && (block->job.status == 0 || block->job.status == -ENOSPC))
+		migc_ladder_block(&path->ladder, block->job.codec,
+				  (uint32_t)block->pages.count * MIGC_PAGE_BYTES,
+				  block->job.data_bytes, block->known);
+}
+
+static bool has_pages(const struct send_path *path)
+{
+	return !migc_collector_wants_span(&path->collector) || !rte_ring_empty(path->spans);
+}
+
+/** Nothing is on its way to the port, and all there is to stop it would let something go. */
+static bool is_starved(const struct send_path *path, uint64_t now_ns)
+{
+	const struct worker *w = path->worker;
+
+	return migc_transport_unsent_bytes(w->transport) == 0 && w->tx_count == 0 &&
+	       migc_transport_window_open(w->transport) &&
+	       (w->tx_bits_per_s == 0 || w->tx_next_ns <= now_ns);
+}
+
+void send_codec_turn(struct send_path *path, uint64_t now_ns)
+{
+	enum migc_ladder_state state = MIGC_LADDER_WORKING;
+
+	if (!path->adapts)
+		return;
+	if (path->held)
+		state = MIGC_LADDER_HELD;
+	else if (!has_pages(path))
+		state = MIGC_LADDER_IDLE;
+	else if (is_starved(path, now_ns))
+		state = MIGC_LADDER_STARVED;
+	path->held = false;
+	migc_ladder_set_spare(&path->ladder,
+			      __atomic_load_n(&path->worker->spare_per_mille, __ATOMIC_RELAXED));
+	migc_ladder_turn(&path->ladder, now_ns, state);
+}

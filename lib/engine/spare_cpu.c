@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <inttypes.h>
+
+#include "spare_cpu.h"
+
+void spare_cpu_init(struct spare_cpu *s, const cpu_set_t *cpus)
+{
+	*s = (struct spare_cpu){.cpus = *cpus, .per_mille = 1000};
+}
+
+void spare_cpu_read(struct spare_cpu *s, FILE *stat)
+{
+	uint64_t total = 0, idle = 0, v[8];
+	unsigned int cpu;
+	char line[512];
+
+	/* user nice system idle iowait irq softirq steal: proc(5) */
+	while (fgets(line, sizeof(line), stat)) {
+		if (sscanf(line,
+			   "cpu%u %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+			   " %" SCNu64 " %" SCNu64 " %" SCNu64,
+			   &cpu, &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6], &v[7]) != 9 ||
+		    cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &s->cpus))
+			continue;
+		for (unsigned int i = 0; i < 8; i++)
+			total += v[i];
+		/* what is niced yields to us */
+		idle += v[1] + v[3] + v[4];
+	}
+	if (s->total && total > s->total)
+		s->per_mille = idle > s->idle
+				       ? (uint32_t)((idle - s->idle) * 1000 / (total - s->total))
+				       : 0;
+	s->total = total;
+	s->idle = idle;
+}
+
+void spare_cpu_update(struct spare_cpu *s)
+{
+	FILE *stat = fopen("/proc/stat", "re");
+
+	if (stat == NULL)
+		return;
+	spare_cpu_read(s, stat);
+	fclose(stat);
+}
