@@ -219,6 +219,8 @@ static bool handle_event(struct destination *d)
 	if (d->finished || !event_queue_take(&d->events, &event))
 		return false;
 	event.now_ns = clock_now_ns();
+	if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_ROUND_END)
+		d->e->hurry = event.msg->round.final;
 	migc_destination_event(d->session, &event);
 	while (!d->finished && migc_destination_action(d->session, &action))
 		act(d, &action);
@@ -264,7 +266,8 @@ static void poll_loading(struct destination *d)
 		event_queue_add(&d->events, MIGC_EV_LOADED);
 }
 
-static void poll_peer(struct destination *d)
+/** @return whether there was a message. */
+static bool poll_peer(struct destination *d)
 {
 	const struct migc_error *failure;
 	int rc = 0;
@@ -290,6 +293,7 @@ static void poll_peer(struct destination *d)
 		d->disconnected = true;
 		event_queue_error(&d->events, MIGC_EV_DISCONNECTED, failure);
 	}
+	return rc == 1;
 }
 
 static void poll_outside(struct destination *d, uint64_t now_ns)
@@ -315,14 +319,17 @@ static void run(struct destination *d)
 {
 	const struct migc_engine_config *config = d->e->config;
 	struct migc_addr listening = {config->address.ip, config->udp_port};
+	bool busy = false;
 
 	for (unsigned int i = 0; i < d->e->worker_count; i++)
 		engine_start_worker(d->e, i);
 	if (config->listening)
 		config->listening(config->ctx, &listening);
 	while (!d->finished) {
-		engine_pump(d->e);
-		poll_peer(d);
+		/* no sleep between the many messages that device state is */
+		if (!busy || d->e->single)
+			engine_pump(d->e);
+		busy = poll_peer(d);
 		poll_attach(d);
 		if (d->awaiting)
 			poll_applied(d);

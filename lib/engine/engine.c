@@ -24,7 +24,7 @@
 void engine_pump(struct engine *e)
 {
 	/* while the guest is stopped every moment counts; while it runs, its cores do */
-	struct timespec sleep = {0, e->stop_ns ? MAIN_SLEEP_STOPPED_NS : MAIN_SLEEP_NS};
+	struct timespec sleep = {0, e->hurry ? MAIN_SLEEP_STOPPED_NS : MAIN_SLEEP_NS};
 
 	if (!e->single) {
 		nanosleep(&sleep, NULL);

@@ -34,6 +34,7 @@ struct engine {
 	unsigned int connections; /**< of them, used by this session */
 	bool single; /**< one lcore: the main lcore runs the worker in turn */
 	bool launched;
+	bool hurry; /**< the guest is stopped: every moment counts */
 	uint64_t begin_ns; /**< when the run began */
 	uint64_t connected_ns; /**< when the peer was there; a receiver may have waited for days */
 	uint32_t expected_downtime_ms; /**< source; UINT32_MAX: not known */

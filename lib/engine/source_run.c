@@ -269,6 +269,7 @@ static void stop_guest(struct source *s)
 	struct migc_error error = {0};
 	struct engine *e = s->e;
 
+	e->hurry = true;
 	if (e->qemu == NULL) {
 		event_queue_add(&s->events, MIGC_EV_GUEST_STOPPED);
 		return;

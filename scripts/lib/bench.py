@@ -81,8 +81,11 @@ def main():
     bench.image = "/dev/shm/migcbench%d-source" % os.getpid()
     bench.out_dir, bench.out = bench.out, "/dev/shm/migcbench%d-destination" % os.getpid()
     runs = []
+    unit = corpus(bench.corpus)
+    if not unit:
+        sys.exit("bench: the corpus is empty: give --corpus FILE")
     try:
-        make_image(bench.image, corpus(bench.corpus), bench.ram, bench.fill)
+        make_image(bench.image, unit, bench.ram, bench.fill)
         clear(bench.out, bench.ram)
         measure(bench, runs, os.path.join(bench.out_dir, "runs.json"))
     finally:
