@@ -133,6 +133,8 @@ void complete_op(struct migc_codec *codec, struct rte_comp_op *op);
 /** A lane stopped answering: do its jobs elsewhere. */
 void complete_lost(struct migc_codec *codec, unsigned int lane);
 void complete_job(struct migc_codec *codec, struct migc_codec_job *job, int status);
+/** Testing: shall this one fail? Counts it. */
+bool complete_injected(struct migc_codec *codec);
 /** The device of that lane cannot: the next one, or raw. */
 void complete_elsewhere(struct migc_codec *codec, struct migc_codec_job *job, unsigned int lane);
 

@@ -47,7 +47,7 @@ static bool out_of_space(const struct rte_comp_op *op)
 	       op->status == RTE_COMP_OP_STATUS_OUT_OF_SPACE_RECOVERABLE;
 }
 
-static bool injected_error(struct migc_codec *codec)
+bool complete_injected(struct migc_codec *codec)
 {
 	uint32_t chance = codec->devices->config.inject_error_per_billion;
 
@@ -151,7 +151,7 @@ void complete_op(struct migc_codec *codec, struct rte_comp_op *op)
 		submit_free_op(codec, op);
 		return;
 	}
-	if (injected_error(codec))
+	if (complete_injected(codec))
 		op->status = RTE_COMP_OP_STATUS_ERROR;
 	if (codec->decompress)
 		decompressed(codec, job, lane, op);

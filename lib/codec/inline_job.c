@@ -114,12 +114,17 @@ void inline_job(struct migc_codec *codec, struct migc_codec_job *job)
 	int status;
 
 	codec->stats.ops++;
-	if (method == NULL || codec->method[job->codec] == NULL)
+	if (complete_injected(codec)) {
+		codec->stats.errors++;
+		codec->stats.fallback_blocks += !codec->decompress;
 		status = codec->decompress ? -EBADMSG : -ENOSPC;
-	else if (codec->decompress)
+	} else if (method == NULL || codec->method[job->codec] == NULL) {
+		status = codec->decompress ? -EBADMSG : -ENOSPC;
+	} else if (codec->decompress) {
 		status = decompress(codec, method, job);
-	else
+	} else {
 		status = compress(codec, method, job);
+	}
 	if (status == 0)
 		codec->stats.pages += job->pages;
 	complete_job(codec, job, status);

@@ -61,7 +61,9 @@ def libraries_understand_each_other(context, compress, decompress):
     check(report["compression"]["errors"] == 0, "errors: %s", report["compression"])
 
 
-@system_test(cases=[dict(words="--codec raw"), dict(words="--codec deflate --huffman fixed"),
+@system_test(cases=[dict(words="--codec auto"),
+                    dict(words="--codec auto --compressdev compress_isal"),
+                    dict(words="--codec raw"), dict(words="--codec deflate --huffman fixed"),
                     dict(words="--codec lz4"), dict(words="--codec zstd"),
                     dict(words="--codec zstd --level 5", full=True),
                     dict(words="--codec deflate --level 3", full=True),

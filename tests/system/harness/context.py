@@ -16,6 +16,9 @@ from .vm import Shape, Vm, check_continuity
 
 
 class Context:
+    codec = None
+    """--codec of senders whose words have none; None: the program's own choice."""
+
     def __init__(self, token, scratch, program, guest):
         self.token, self.scratch, self.program, self.guest = token, scratch, program, guest
         self.stack = contextlib.ExitStack()
@@ -116,6 +119,8 @@ class Context:
         all_words = [role, "--ip", address + "/24"]
         if source:
             all_words += ["--connect", DESTINATION_ADDRESS]
+        if source and self.codec and "--codec" not in words:
+            all_words += ["--codec", self.codec]
         if mtu != 1500:
             all_words += ["--mtu", str(mtu)]
         all_words += ["--psk", self.psk()] if security is None else security
