@@ -257,6 +257,8 @@ static int begin_block(struct receive_path *path, unsigned int stream, struct st
 	}
 	if ((shared->codecs & (1u << s->header.codec)) == 0)
 		return refuse(path, "the peer sent a block in a codec that was not agreed on");
+	if (s->header.delta && (shared->codecs & MIGC_CODECS_DELTA) == 0)
+		return refuse(path, "the peer sent a delta, which was not agreed on");
 	if (s->header.codec == MIGC_CODEC_DEFLATE && s->header.pages.count > shared->deflate_pages)
 		return refuse(path, "the peer sent a DEFLATE block of more pages than agreed on");
 	/* one system call for up to 32 page faults, which are no cheaper */

@@ -69,6 +69,7 @@ void send_block_zero(struct send_path *path, struct send_block *block,
 
 	header.type = MIGC_BLOCK_ZERO;
 	header.codec = MIGC_CODEC_RAW;
+	header.delta = false;
 	header.round = path->round;
 	header.payload_bytes = 0;
 	header.zero = *zero;
@@ -89,6 +90,7 @@ void send_block_compressed(struct send_path *path, struct send_block *block)
 	struct migc_block_header header;
 
 	header.type = MIGC_BLOCK_PAGES;
+	header.delta = false;
 	header.round = path->round;
 	header.pages = block->pages;
 	if (block->job.data && block->job.data_bytes) {

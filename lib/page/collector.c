@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "migc_bitmap.h"
+#include "migc_delta.h"
 #include "migc_page.h"
 
 void migc_collector_init(struct migc_collector *c, migc_page_is_zero_fn is_zero,
@@ -31,14 +32,13 @@ void migc_collector_give(struct migc_collector *c, const struct migc_span *span,
  * May the page follow what the open block holds? Spans of one region come ascending within a
  * round, but a new round, or pages that failed, begin at the front again.
  */
-static bool block_takes(const struct migc_collector *c, uint32_t page)
+static bool list_takes(const struct migc_collector *c, const struct migc_page_list *list,
+		       uint32_t page)
 {
-	const struct migc_page_list *b = &c->block;
-
-	if (!b->count)
+	if (!list->count)
 		return true;
-	return b->count < c->block_pages && b->region == c->span.region &&
-	       b->page[b->count - 1] < page;
+	return list->count < c->block_pages && list->region == c->span.region &&
+	       list->page[list->count - 1] < page;
 }
 
 static bool zero_takes(const struct migc_collector *c, uint32_t page)
@@ -54,11 +54,12 @@ static bool zero_takes(const struct migc_collector *c, uint32_t page)
 	return page == end || (page > end && z->count < MIGC_ZERO_RANGES_MAX);
 }
 
-static void block_put(struct migc_collector *c, uint32_t page)
+static void list_put(const struct migc_collector *c, struct migc_page_list *list,
+		     const uint8_t **list_bytes, uint32_t page, const uint8_t *bytes)
 {
-	c->block.region = c->span.region;
-	c->block.page[c->block.count++] = page;
-	c->data_pages++;
+	list->region = c->span.region;
+	list_bytes[list->count] = bytes;
+	list->page[list->count++] = page;
 }
 
 static void zero_put(struct migc_collector *c, uint32_t page)
@@ -78,45 +79,89 @@ static void zero_put(struct migc_collector *c, uint32_t page)
 	c->zero_pages++;
 }
 
+/** A page that is not zero. @return MORE, or what has to be taken before (or after) it. */
+static enum migc_collect data_put(struct migc_collector *c, uint32_t page, const uint8_t *bytes)
+{
+	enum migc_delta_kind kind = MIGC_DELTA_PASS;
+	const uint8_t *slot;
+
+	if (!list_takes(c, &c->block, page))
+		return MIGC_COLLECT_BLOCK;
+	if (!list_takes(c, &c->deltas, page))
+		return MIGC_COLLECT_DELTA;
+	if (c->delta)
+		kind = migc_delta_page(c->delta, c->span.region, page, bytes,
+				       c->residue + (size_t)c->deltas.count * MIGC_PAGE_BYTES,
+				       &slot);
+	c->next++;
+	if (kind == MIGC_DELTA_SAME)
+		return MIGC_COLLECT_MORE;
+	c->data_pages++;
+	if (kind == MIGC_DELTA_XOR) {
+		list_put(c, &c->deltas, c->deltas_bytes, page, slot);
+		return c->deltas.count < c->block_pages ? MIGC_COLLECT_MORE : MIGC_COLLECT_DELTA;
+	}
+	list_put(c, &c->block, c->block_bytes, page, kind == MIGC_DELTA_WHOLE ? slot : bytes);
+	return c->block.count < c->block_pages ? MIGC_COLLECT_MORE : MIGC_COLLECT_BLOCK;
+}
+
+static enum migc_collect zero_page_put(struct migc_collector *c, uint32_t page)
+{
+	if (!zero_takes(c, page))
+		return MIGC_COLLECT_ZERO;
+	if (c->delta)
+		migc_delta_cache_drop(c->delta, c->span.region, page);
+	zero_put(c, page);
+	c->next++;
+	return MIGC_COLLECT_MORE;
+}
+
+/** What is open of another region than the span's: MORE when nothing is. */
+static enum migc_collect of_another_region(const struct migc_collector *c)
+{
+	if (c->block.count && c->block.region != c->span.region)
+		return MIGC_COLLECT_BLOCK;
+	if (c->deltas.count && c->deltas.region != c->span.region)
+		return MIGC_COLLECT_DELTA;
+	if (c->zero.count && c->zero.region != c->span.region)
+		return MIGC_COLLECT_ZERO;
+	return MIGC_COLLECT_MORE;
+}
+
 enum migc_collect migc_collector_run(struct migc_collector *c)
 {
-	while (c->next < MIGC_SPAN_PAGES) {
+	enum migc_collect what = MIGC_COLLECT_MORE;
+
+	while (what == MIGC_COLLECT_MORE && c->next < MIGC_SPAN_PAGES) {
 		uint64_t bit = migc_bitmap_next(c->span.mask, MIGC_SPAN_PAGES, c->next);
+		const uint8_t *bytes;
 		uint32_t page;
 
 		if (bit == MIGC_BITMAP_NONE)
 			break;
 		c->next = (uint32_t)bit;
 		page = (uint32_t)(c->span.first_page + bit);
-		if (c->block.count && c->block.region != c->span.region)
-			return MIGC_COLLECT_BLOCK;
-		if (c->zero.count && c->zero.region != c->span.region)
-			return MIGC_COLLECT_ZERO;
+		bytes = c->base + ((size_t)page << MIGC_PAGE_SHIFT);
+		what = of_another_region(c);
+		if (what != MIGC_COLLECT_MORE)
+			break;
 		/*
 		 * A page that does not fit is looked at again after the list was taken, and may
 		 * have changed by then: only that second look counts.
 		 */
-		if (c->is_zero(c->base + ((size_t)page << MIGC_PAGE_SHIFT))) {
-			if (!zero_takes(c, page))
-				return MIGC_COLLECT_ZERO;
-			zero_put(c, page);
-		} else {
-			if (!block_takes(c, page))
-				return MIGC_COLLECT_BLOCK;
-			block_put(c, page);
-		}
-		c->next++;
-		if (c->block.count >= c->block_pages)
-			return MIGC_COLLECT_BLOCK;
+		what = c->is_zero(bytes) ? zero_page_put(c, page) : data_put(c, page, bytes);
 	}
-	c->next = MIGC_SPAN_PAGES;
-	return MIGC_COLLECT_MORE;
+	if (what == MIGC_COLLECT_MORE)
+		c->next = MIGC_SPAN_PAGES;
+	return what;
 }
 
 enum migc_collect migc_collector_flush(const struct migc_collector *c)
 {
 	if (c->block.count)
 		return MIGC_COLLECT_BLOCK;
+	if (c->deltas.count)
+		return MIGC_COLLECT_DELTA;
 	if (c->zero.count)
 		return MIGC_COLLECT_ZERO;
 	return MIGC_COLLECT_MORE;
@@ -131,4 +176,19 @@ void migc_collector_clear_zero(struct migc_collector *c)
 {
 	c->zero.count = 0;
 	c->zero.pages = 0;
+}
+
+void migc_collector_set_delta(struct migc_collector *c, struct migc_delta_cache *cache,
+			      uint8_t *residue)
+{
+	if (c->delta)
+		migc_delta_cache_clear(c->delta);
+	c->delta = cache;
+	c->residue = residue;
+}
+
+void migc_collector_clear_deltas(struct migc_collector *c, uint8_t *residue)
+{
+	c->deltas.count = 0;
+	c->residue = residue;
 }

@@ -71,9 +71,11 @@ struct migc_zero_list {
 	} range[MIGC_ZERO_RANGES_MAX];
 };
 
+struct migc_delta_cache;
+
 /**
- * Sorts the pages of spans into blocks and zero ranges. One per worker; no allocation.
- * Fields are the collector's own.
+ * Sorts the pages of spans into blocks, blocks of deltas and zero ranges. One per worker; no
+ * allocation. Fields are the collector's own.
  */
 struct migc_collector {
 	migc_page_is_zero_fn is_zero;
@@ -82,7 +84,12 @@ struct migc_collector {
 	const uint8_t *base; /**< address of page 0 of the span's region */
 	uint32_t next; /**< next bit of the span to look at; MIGC_SPAN_PAGES = span used up */
 	struct migc_page_list block;
+	const uint8_t *block_bytes[MIGC_BLOCK_PAGES_MAX]; /**< where to read each page from */
 	struct migc_zero_list zero;
+	struct migc_delta_cache *delta; /**< NULL: no deltas */
+	struct migc_page_list deltas;
+	const uint8_t *deltas_bytes[MIGC_BLOCK_PAGES_MAX]; /**< the whole page of each delta */
+	uint8_t *residue; /**< of deltas, in their order */
 	uint64_t zero_pages; /**< statistics: pages found zero */
 	uint64_t data_pages; /**< statistics: pages put into blocks */
 };
@@ -92,6 +99,8 @@ enum migc_collect {
 	MIGC_COLLECT_BLOCK, /**< collector.block is full: take it, then migc_collector_clear_block()
 			     */
 	MIGC_COLLECT_ZERO, /**< collector.zero is full: take it, then migc_collector_clear_zero() */
+	MIGC_COLLECT_DELTA, /**< collector.deltas is full: take it and its residue, then
+			     * migc_collector_clear_deltas() */
 };
 
 void migc_collector_init(struct migc_collector *c, migc_page_is_zero_fn is_zero,
@@ -105,9 +114,19 @@ void migc_collector_give(struct migc_collector *c, const struct migc_span *span,
  * the open block's (or zero list's) makes that one be returned first, as if full.
  */
 enum migc_collect migc_collector_run(struct migc_collector *c);
-/** What is open though not full: BLOCK, ZERO, or MORE when nothing is. For the end of a round. */
+/** What is open though not full: BLOCK, DELTA, ZERO, or MORE when nothing is. For the end of a
+ * round. */
 enum migc_collect migc_collector_flush(const struct migc_collector *c);
 void migc_collector_clear_block(struct migc_collector *c);
 void migc_collector_clear_zero(struct migc_collector *c);
+/**
+ * Send deltas from now on, or not any more (NULL). Nothing is open. The cache that was in use is
+ * cleared, for it does not see what is sent without it.
+ * @param residue room for MIGC_BLOCK_PAGES_MAX pages, aligned to 64
+ */
+void migc_collector_set_delta(struct migc_collector *c, struct migc_delta_cache *cache,
+			      uint8_t *residue);
+/** @param residue room for the next deltas, as of migc_collector_set_delta() */
+void migc_collector_clear_deltas(struct migc_collector *c, uint8_t *residue);
 
 #endif

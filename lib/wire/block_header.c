@@ -11,7 +11,7 @@ struct fixed_part {
 	uint8_t codec;
 	uint16_t region;
 	uint16_t count;
-	uint16_t reserved;
+	uint16_t flags;
 	uint32_t payload_bytes;
 	uint32_t round;
 };
@@ -25,10 +25,17 @@ static bool payload_allowed(uint8_t codec, uint32_t payload_bytes, uint32_t page
 	return payload_bytes >= 1 && payload_bytes < raw_bytes;
 }
 
+static bool flags_allowed(const struct fixed_part *f)
+{
+	if (f->flags == MIGC_BLOCK_FLAG_DELTA)
+		return f->type == MIGC_BLOCK_PAGES && f->codec != MIGC_CODEC_RAW;
+	return !f->flags;
+}
+
 /* @return bytes of the whole header, 0 when the fixed part is not allowed. */
 static size_t fixed_part_size(const struct fixed_part *f)
 {
-	if (f->reserved || !f->round || f->region >= MIGC_REGIONS_MAX || !f->count)
+	if (!flags_allowed(f) || !f->round || f->region >= MIGC_REGIONS_MAX || !f->count)
 		return 0;
 	switch (f->type) {
 	case MIGC_BLOCK_PAGES:
@@ -52,7 +59,7 @@ static void fixed_part_read(struct migc_reader *r, struct fixed_part *f)
 	f->codec = migc_read_u8(r);
 	f->region = migc_read_u16(r);
 	f->count = migc_read_u16(r);
-	f->reserved = migc_read_u16(r);
+	f->flags = migc_read_u16(r);
 	f->payload_bytes = migc_read_u32(r);
 	f->round = migc_read_u32(r);
 }
@@ -63,7 +70,7 @@ static void fixed_part_write(struct migc_writer *w, const struct fixed_part *f)
 	migc_write_u8(w, f->codec);
 	migc_write_u16(w, f->region);
 	migc_write_u16(w, f->count);
-	migc_write_u16(w, f->reserved);
+	migc_write_u16(w, f->flags);
 	migc_write_u32(w, f->payload_bytes);
 	migc_write_u32(w, f->round);
 }
@@ -89,7 +96,7 @@ static size_t header_check(const struct migc_block_header *h, struct fixed_part 
 	f->codec = (uint8_t)h->codec;
 	f->region = pages ? h->pages.region : h->zero.region;
 	f->count = pages ? h->pages.count : h->zero.count;
-	f->reserved = 0;
+	f->flags = h->delta ? MIGC_BLOCK_FLAG_DELTA : 0;
 	f->payload_bytes = h->payload_bytes;
 	f->round = h->round;
 	size = fixed_part_size(f);
@@ -192,6 +199,7 @@ int migc_block_header_decode(const uint8_t *data, size_t length, const uint64_t 
 		return -EBADMSG;
 	out->type = (enum migc_block_type)f.type;
 	out->codec = (enum migc_codec_id)f.codec;
+	out->delta = f.flags == MIGC_BLOCK_FLAG_DELTA;
 	out->round = f.round;
 	out->payload_bytes = f.payload_bytes;
 	out->pages.count = 0;

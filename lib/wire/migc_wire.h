@@ -32,6 +32,8 @@ enum migc_codec_id {
 	MIGC_CODEC_ZSTD = 3,
 	MIGC_CODEC_COUNT
 };
+/** Bit of `codecs` in HELLO and HELLO_ACK, besides those of the codecs: DELTA blocks. */
+#define MIGC_CODECS_DELTA (UINT32_C(1) << 31)
 /** @return "raw", "deflate", ...; "?" for what is none. */
 const char *migc_codec_text(enum migc_codec_id codec);
 
@@ -45,10 +47,14 @@ enum migc_block_type {
 /** Largest payload: raw pages. */
 #define MIGC_BLOCK_PAYLOAD_BYTES_MAX (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
 
+/** Flag of PAGES: the payload is XORed onto what the pages hold. */
+#define MIGC_BLOCK_FLAG_DELTA 1u
+
 /** A parsed block header. */
 struct migc_block_header {
 	enum migc_block_type type;
 	enum migc_codec_id codec; /**< of PAGES; RAW for ZERO */
+	bool delta; /**< MIGC_BLOCK_FLAG_DELTA: only of PAGES, not with RAW */
 	uint32_t round; /**< the round it belongs to, from 1 */
 	uint32_t payload_bytes; /**< RAW: exactly count * 4096; else 1..count * 4096 - 1; ZERO: 0 */
 	struct migc_page_list pages; /**< of PAGES: strictly ascending */

@@ -60,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (migc_block_header_decode(data, (size_t)length, region_pages, REGIONS, BLOCK_PAGES, &h))
 		return 0;
 	require(h.round >= 1);
+	require(!h.delta || (h.type == MIGC_BLOCK_PAGES && h.codec != MIGC_CODEC_RAW));
 	if (h.type == MIGC_BLOCK_PAGES)
 		require_pages_inside(&h);
 	else

@@ -46,6 +46,39 @@ static void a_header_has_the_layout_of_the_document(void **state)
 	assert_memory_equal(bytes, expected, sizeof(expected));
 }
 
+static void a_delta_block_says_so_in_bit_0_of_the_flags(void **state)
+{
+	struct migc_block_header h = some_pages(2), back;
+	uint8_t plain[64], delta[64];
+	int size = migc_block_header_encode(&h, plain, sizeof(plain));
+
+	(void)state;
+	assert_int_equal(decode(plain, size, 16, &back), 0);
+	assert_false(back.delta);
+	h.delta = true;
+	assert_int_equal(migc_block_header_encode(&h, delta, sizeof(delta)), size);
+	assert_int_equal(decode(delta, size, 16, &back), 0);
+	assert_true(back.delta);
+	assert_int_equal(delta[6], 0);
+	assert_int_equal(delta[7], MIGC_BLOCK_FLAG_DELTA);
+	delta[7] = 0;
+	assert_memory_equal(delta, plain, (size_t)size);
+}
+
+static void flags_are_refused_from_the_fixed_part_alone(void **state)
+{
+	struct migc_block_header h = some_pages(2);
+	uint8_t bytes[64];
+
+	(void)state;
+	for (unsigned int bit = 1; bit < 16; bit++) {
+		migc_block_header_encode(&h, bytes, sizeof(bytes));
+		bytes[6] = (uint8_t)((1u << bit) >> 8);
+		bytes[7] = (uint8_t)(1u << bit);
+		assert_int_equal(migc_block_header_length(bytes, MIGC_BLOCK_FIXED_BYTES), -EBADMSG);
+	}
+}
+
 static void a_zero_list_comes_back_with_its_page_count(void **state)
 {
 	struct migc_block_header h = {.type = MIGC_BLOCK_ZERO, .round = 1}, back;
@@ -115,10 +148,10 @@ static void more_pages_than_agreed_on_are_malformed(void **state)
 static void fields_that_are_not_allowed_are_not_written(void **state)
 {
 	uint8_t bytes[MIGC_BLOCK_HEADER_BYTES_MAX];
-	struct migc_block_header bad[8];
+	struct migc_block_header bad[10];
 
 	(void)state;
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < 10; i++)
 		bad[i] = some_pages(2);
 	bad[0].round = 0;
 	bad[1].pages.count = 0;
@@ -128,7 +161,13 @@ static void fields_that_are_not_allowed_are_not_written(void **state)
 	bad[5].codec = MIGC_CODEC_COUNT;
 	bad[6].pages.region = MIGC_REGIONS_MAX;
 	bad[7].type = (enum migc_block_type)3;
-	for (size_t i = 0; i < 8; i++) {
+	bad[8].delta = true;
+	bad[8].codec = MIGC_CODEC_RAW;
+	bad[8].payload_bytes = 2 * MIGC_PAGE_BYTES;
+	bad[9] = (struct migc_block_header){.type = MIGC_BLOCK_ZERO, .round = 1, .delta = true};
+	bad[9].zero.count = 1;
+	bad[9].zero.range[0].count = 1;
+	for (size_t i = 0; i < 10; i++) {
 		assert_int_equal(migc_block_header_size(&bad[i]), 0);
 		assert_int_equal(migc_block_header_encode(&bad[i], bytes, sizeof(bytes)), -EINVAL);
 	}
@@ -149,6 +188,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_header_has_the_layout_of_the_document),
+		cmocka_unit_test(a_delta_block_says_so_in_bit_0_of_the_flags),
+		cmocka_unit_test(flags_are_refused_from_the_fixed_part_alone),
 		cmocka_unit_test(a_zero_list_comes_back_with_its_page_count),
 		cmocka_unit_test(the_largest_headers_fit_the_limit),
 		cmocka_unit_test(length_is_known_from_the_fixed_part_alone),

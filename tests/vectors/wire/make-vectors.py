@@ -15,10 +15,11 @@ HERE = pathlib.Path(__file__).resolve().parent
 PAGE = 4096
 PAGES, ZERO = 1, 2
 RAW, DEFLATE, LZ4, ZSTD = range(4)
+DELTA = 1
 
 
-def fixed(kind, codec, region, count, payload, round_number, reserved=0):
-    return struct.pack(">BBHHHII", kind, codec, region, count, reserved, payload, round_number)
+def fixed(kind, codec, region, count, payload, round_number, flags=0):
+    return struct.pack(">BBHHHII", kind, codec, region, count, flags, payload, round_number)
 
 
 def pages(page_list, codec=RAW, region=0, payload=None, round_number=1, count=None, **other):
@@ -30,9 +31,9 @@ def pages(page_list, codec=RAW, region=0, payload=None, round_number=1, count=No
     )
 
 
-def zero(ranges, region=0, payload=0, round_number=1, codec=RAW, count=None):
+def zero(ranges, region=0, payload=0, round_number=1, codec=RAW, count=None, **other):
     count = len(ranges) if count is None else count
-    return fixed(ZERO, codec, region, count, payload, round_number) + b"".join(
+    return fixed(ZERO, codec, region, count, payload, round_number, **other) + b"".join(
         struct.pack(">II", *r) for r in ranges
     )
 
@@ -48,6 +49,10 @@ BLOCK_GOOD = {
     "deflate-largest": pages([1, 5, 7], DEFLATE, payload=3 * PAGE - 1),
     "lz4": pages([2], LZ4),
     "zstd": pages([2], ZSTD),
+    "delta-deflate": pages([1, 5, 7], DEFLATE, payload=40, round_number=2, flags=DELTA),
+    "delta-lz4": pages([999], LZ4, round_number=2, flags=DELTA),
+    "delta-zstd-16-pages": pages(list(range(16)), ZSTD, round_number=9, flags=DELTA),
+    "delta-round-1": pages([2], ZSTD, flags=DELTA),
     "round-last": pages([3], round_number=LAST),
     "zero-one": zero([(0, 1)]),
     "zero-whole-region": zero([(0, 1000)]),
@@ -65,7 +70,14 @@ BLOCK_BAD = {
     "type-0": b"\0" + pages([0])[1:],
     "type-3": b"\3" + pages([0])[1:],
     "codec-4": pages([0], 4),
-    "reserved": pages([0], reserved=1),
+    "delta-raw": pages([0], round_number=2, flags=DELTA),
+    "delta-zero": zero([(0, 1)], round_number=2, flags=DELTA),
+    "delta-not-shrunk": pages([0], ZSTD, payload=PAGE, round_number=2, flags=DELTA),
+    "flag-1": pages([0], LZ4, flags=2),
+    "flag-1-and-delta": pages([0], LZ4, flags=2 | DELTA),
+    "flag-15": pages([0], flags=1 << 15),
+    "flag-zero": zero([(0, 1)], flags=2),
+    "flag-swapped": pages([0], LZ4, flags=1 << 8),
     "round-0": pages([0], round_number=0),
     "region-2": pages([0], region=2),
     "region-64": pages([0], region=64),
@@ -165,7 +177,9 @@ MESSAGE_GOOD = {
     "hello-versions-1-to-9": hello(high=9),
     "hello-later-version": hello(low=2, high=3),
     "hello-later-version-short": message(1, struct.pack(">II", 2, 2)),
+    "hello-delta": hello(codecs=0x8000000F),
     "hello-ack": ack(),
+    "hello-ack-delta": ack(codecs=0x80000009),
     "hello-ack-most": ack(block_pages=32, codecs=0xFFFFFFFF, workers=65535),
     "attach": attach(),
     "attach-ack": message(4),
