@@ -18,6 +18,8 @@ static void add_codec(struct migc_report *r, const struct worker_counters *c)
 	r->compression.pages += c->codec.pages;
 	r->compression.fallback_blocks += c->codec.fallback_blocks;
 	r->compression.errors += c->codec.errors;
+	r->compression.looked_incompressible += c->looked_incompressible;
+	r->compression.skipped += c->codec_skipped;
 	r->compression.did_not_shrink += c->codec.did_not_shrink;
 	r->compression.short_consumed += c->codec.short_consumed;
 	r->compression.short_produced += c->codec.short_produced;

@@ -51,6 +51,8 @@ struct migc_report {
 		uint64_t zero_blocks;
 		uint64_t fallback_blocks, errors;
 		uint64_t did_not_shrink, short_consumed, short_produced, enqueue_full, bounce_bytes;
+		uint64_t looked_incompressible; /**< blocks sent raw for their looks (auto) */
+		uint64_t skipped; /**< blocks sent raw as those before did not shrink (auto) */
 		uint64_t gathered_bytes; /**< copied because pages were no neighbours */
 		uint64_t copied_pages; /**< snapshots for the tracker */
 	} compression;

@@ -89,6 +89,8 @@ static json_t *compression(const struct migc_report *r)
 	put_number(&o, "fallback-blocks", r->compression.fallback_blocks);
 	put_number(&o, "errors", r->compression.errors);
 	put_number(&o, "did-not-shrink", r->compression.did_not_shrink);
+	put_number(&o, "looked-incompressible", r->compression.looked_incompressible);
+	put_number(&o, "skipped", r->compression.skipped);
 	put_number(&o, "short-consumed", r->compression.short_consumed);
 	put_number(&o, "short-produced", r->compression.short_produced);
 	put_number(&o, "enqueue-full", r->compression.enqueue_full);
