@@ -28,10 +28,26 @@ static int check_config(const struct migc_transport_config *config, struct migc_
 	return 0;
 }
 
+static int choose_sealer(struct migc_transport *t, struct migc_error *err)
+{
+	int rc = migc_packet_sealer_create(t->config.sealer, &t->sealer);
+
+	if (rc == -ENOTSUP)
+		return migc_error_set(err, rc, "IPsec-MB does not serve this CPU");
+	if (rc < 0)
+		return migc_error_set(err, rc, "no memory for a connection");
+	t->seal_ops = migc_packet_sealer_chosen(t->sealer);
+	t->watch.sealer = t->sealer;
+	return 0;
+}
+
 static int start(struct migc_transport *t, uint64_t now_ns, struct migc_error *err)
 {
 	unsigned int i;
+	int rc = choose_sealer(t, err);
 
+	if (rc < 0)
+		return rc;
 	for (i = 0; i < MIGC_TRANSPORT_STREAMS; i++) {
 		if (migc_stream_queue_init(&t->streams[i].queue) < 0)
 			return migc_error_set(err, -ENOMEM, "no memory for a connection");
@@ -87,6 +103,7 @@ void migc_transport_free(struct migc_transport *t)
 	migc_quic_drop(t);
 	for (i = 0; i < MIGC_TRANSPORT_STREAMS; i++)
 		migc_stream_queue_fini(&t->streams[i].queue);
+	migc_packet_sealer_free(t->sealer);
 	gnutls_memset(t->retry_secret, 0, sizeof(t->retry_secret));
 	free(t->hostname);
 	free(t);

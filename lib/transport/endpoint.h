@@ -9,6 +9,7 @@
 
 #include "credentials.h"
 #include "migc_transport.h"
+#include "packet_seal.h"
 #include "packet_watch.h"
 #include "stream_queue.h"
 
@@ -92,6 +93,8 @@ struct migc_transport {
 	unsigned int replies_first, replies_count;
 	uint8_t retry_secret[MIGC_RETRY_SECRET_BYTES];
 
+	struct migc_packet_sealer *sealer;
+	const struct migc_packet_seal_ops *seal_ops; /**< who makes the connection's 1-RTT keys */
 	struct migc_packet_watch watch;
 };
 

@@ -80,6 +80,13 @@ enum migc_transport_cc {
 	MIGC_TRANSPORT_BBR,
 };
 
+/** Who seals and opens the packets of a connection; ends that chose differently get on. */
+enum migc_transport_sealer {
+	MIGC_TRANSPORT_SEALER_AUTO, /**< IPsec-MB where the CPU has AES-NI, else GnuTLS */
+	MIGC_TRANSPORT_SEALER_GNUTLS,
+	MIGC_TRANSPORT_SEALER_IPSEC_MB,
+};
+
 struct migc_transport_config {
 	bool server;
 	const struct migc_credentials *credentials; /**< outlives the endpoint */
@@ -92,6 +99,7 @@ struct migc_transport_config {
 	uint32_t connection_window_bytes; /**< receive window of all streams, 0: default 24 MiB */
 	uint32_t idle_timeout_ms; /**< dead peer, 0: default 10000; kept alive at a quarter of it */
 	enum migc_transport_cc cc;
+	enum migc_transport_sealer sealer;
 	struct migc_transport_callbacks callbacks;
 };
 
@@ -122,7 +130,8 @@ struct migc_transport_stats {
 
 /**
  * @param now_ns the time
- * @return 0, -EINVAL, -ENOMEM.
+ * @return 0, -EINVAL, -ENOMEM, -EIO (no random numbers), -ENOTSUP (IPsec-MB was asked for by name
+ *   and does not serve this CPU).
  * A client starts its handshake at the first migc_transport_write(). A server answers a first
  * contact by Retry, keeps no state for it, takes one connection at a time, refuses others while it
  * has one (CONNECTION_REFUSED), and goes back to LISTEN when a handshake fails; a connection that
@@ -187,6 +196,9 @@ const struct migc_error *migc_transport_error(const struct migc_transport *t);
 struct migc_addr migc_transport_peer(const struct migc_transport *t);
 /** The authenticated peer: certificate's common name, PSK user, or "" (insecure). */
 const char *migc_transport_peer_name(const struct migc_transport *t);
+/** @return "ipsec-mb" or "gnutls": who seals the connection's packets of data; before it is made,
+ * who would those of an AES-GCM suite. Never NULL. */
+const char *migc_transport_sealer_name(const struct migc_transport *t);
 void migc_transport_stats(const struct migc_transport *t, struct migc_transport_stats *out);
 
 #endif

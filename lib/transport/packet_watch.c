@@ -3,7 +3,6 @@
 
 #include "frame_bytes.h"
 
-#include <ngtcp2/ngtcp2_crypto.h>
 #include <string.h>
 
 /* The only state outside an endpoint: see packet_watch.h. NULL whenever ngtcp2 is not running. */
@@ -23,6 +22,11 @@ void migc_packet_watch_end(void)
 	current_watch = NULL;
 }
 
+static const struct migc_packet_seal_ops *ops_of(const void *handle)
+{
+	return migc_packet_sealer_of(current_watch ? current_watch->sealer : NULL, handle);
+}
+
 int migc_packet_watch_seal(uint8_t *dest, const ngtcp2_crypto_aead *aead,
 			   const ngtcp2_crypto_aead_ctx *aead_ctx, const uint8_t *plaintext,
 			   size_t plaintextlen, const uint8_t *nonce, size_t noncelen,
@@ -31,8 +35,8 @@ int migc_packet_watch_seal(uint8_t *dest, const ngtcp2_crypto_aead *aead,
 	if (current_watch)
 		current_watch->sealed_stream_bytes +=
 			migc_frame_stream_bytes(plaintext, plaintextlen);
-	return ngtcp2_crypto_encrypt_cb(dest, aead, aead_ctx, plaintext, plaintextlen, nonce,
-					noncelen, aad, aadlen);
+	return ops_of(aead_ctx->native_handle)
+		->seal(dest, aead, aead_ctx, plaintext, plaintextlen, nonce, noncelen, aad, aadlen);
 }
 
 /* @return whether this nonce was noted before; notes it. */
@@ -55,8 +59,9 @@ int migc_packet_watch_open(uint8_t *dest, const ngtcp2_crypto_aead *aead,
 			   size_t ciphertextlen, const uint8_t *nonce, size_t noncelen,
 			   const uint8_t *aad, size_t aadlen)
 {
-	int rc = ngtcp2_crypto_decrypt_cb(dest, aead, aead_ctx, ciphertext, ciphertextlen, nonce,
-					  noncelen, aad, aadlen);
+	int rc = ops_of(aead_ctx->native_handle)
+			 ->open(dest, aead, aead_ctx, ciphertext, ciphertextlen, nonce, noncelen,
+				aad, aadlen);
 
 	if (!current_watch)
 		return rc;

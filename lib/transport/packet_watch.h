@@ -7,17 +7,21 @@
 
 #include <ngtcp2/ngtcp2.h>
 
+#include "packet_seal.h"
+
 /**
  * @file
  * Counts what ngtcp2 does not tell: packets that do not open, packets that came before, and stream
- * bytes put into packets. It sits in ngtcp2's callbacks that seal and open packets. They carry no
- * context, so the endpoint that is being worked for is noted for the thread while ngtcp2 runs.
+ * bytes put into packets. It sits in ngtcp2's callbacks that seal and open packets, and hands each
+ * to who made its key. They carry no context, so the endpoint that is being worked for is noted for
+ * the thread while ngtcp2 runs.
  */
 
 /** Packets back that a replay is seen for: the packets of one round trip and more. */
 #define MIGC_PACKET_WATCH_NONCES 8192u
 
 struct migc_packet_watch {
+	struct migc_packet_sealer *sealer; /**< of the endpoint; has the keys of IPsec-MB */
 	/* Of the datagram at hand, set to 0 by migc_packet_watch_begin(). */
 	uint64_t sealed_stream_bytes;
 	unsigned int opened;

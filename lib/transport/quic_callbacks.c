@@ -3,6 +3,7 @@
 #include <gnutls/crypto.h>
 
 #include "endpoint.h"
+#include "packet_keys.h"
 #include "tls_session.h"
 
 /* RFC 9000 section 2.1: the low bits say whose it is and of what kind. All are the client's. */
@@ -165,19 +166,19 @@ static int extend_max_stream_data(ngtcp2_conn *conn, int64_t stream_id, uint64_t
 	return 0;
 }
 
-#define BOTH_ROLES                                                                               \
-	.recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,                                   \
-	.handshake_completed = handshake_completed, .encrypt = migc_packet_watch_seal,           \
-	.decrypt = migc_packet_watch_open, .hp_mask = ngtcp2_crypto_hp_mask_cb,                  \
-	.recv_stream_data = recv_stream_data,                                                    \
-	.acked_stream_data_offset = acked_stream_data_offset, .stream_open = stream_open,        \
-	.stream_reset = stream_reset, .rand = random_bytes,                                      \
-	.get_new_connection_id = get_new_connection_id,                                          \
-	.remove_connection_id = remove_connection_id, .update_key = ngtcp2_crypto_update_key_cb, \
-	.extend_max_stream_data = extend_max_stream_data,                                        \
-	.delete_crypto_aead_ctx = ngtcp2_crypto_delete_crypto_aead_ctx_cb,                       \
-	.delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,                   \
-	.get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb,                     \
+#define BOTH_ROLES                                                                           \
+	.recv_crypto_data = ngtcp2_crypto_recv_crypto_data_cb,                               \
+	.handshake_completed = handshake_completed, .encrypt = migc_packet_watch_seal,       \
+	.decrypt = migc_packet_watch_open, .hp_mask = ngtcp2_crypto_hp_mask_cb,              \
+	.recv_stream_data = recv_stream_data,                                                \
+	.acked_stream_data_offset = acked_stream_data_offset, .stream_open = stream_open,    \
+	.stream_reset = stream_reset, .rand = random_bytes,                                  \
+	.get_new_connection_id = get_new_connection_id,                                      \
+	.remove_connection_id = remove_connection_id, .update_key = migc_packet_keys_update, \
+	.extend_max_stream_data = extend_max_stream_data,                                    \
+	.delete_crypto_aead_ctx = migc_packet_keys_delete,                                   \
+	.delete_crypto_cipher_ctx = ngtcp2_crypto_delete_crypto_cipher_ctx_cb,               \
+	.get_path_challenge_data = ngtcp2_crypto_get_path_challenge_data_cb,                 \
 	.version_negotiation = ngtcp2_crypto_version_negotiation_cb
 
 const ngtcp2_callbacks migc_quic_client_callbacks = {

@@ -97,6 +97,11 @@ const char *migc_transport_peer_name(const struct migc_transport *t)
 	return t->peer_name;
 }
 
+const char *migc_transport_sealer_name(const struct migc_transport *t)
+{
+	return t->seal_ops->name;
+}
+
 void migc_transport_stats(const struct migc_transport *t, struct migc_transport_stats *out)
 {
 	ngtcp2_conn_stat stat;

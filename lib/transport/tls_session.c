@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "endpoint.h"
+#include "packet_keys.h"
 
 static struct migc_transport *transport_of(gnutls_session_t session)
 {
@@ -158,6 +159,8 @@ int migc_tls_session_create(struct migc_transport *t)
 		t->tls = NULL;
 		return -ENOMEM;
 	}
+	/* In place of ngtcp2_crypto's own, which knows of GnuTLS's keys only. */
+	gnutls_handshake_set_secret_function(t->tls, migc_packet_keys_install);
 	if (server && t->config.credentials->kind == MIGC_CREDENTIALS_X509) {
 		gnutls_certificate_server_set_request(t->tls, GNUTLS_CERT_REQUIRE);
 		/* No list of authorities: a client of another one would hold its certificate back,

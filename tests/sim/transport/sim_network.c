@@ -118,7 +118,8 @@ static void send_all(struct sim_network *net)
 	}
 }
 
-static void deliver(struct sim_network *net, const struct sim_datagram *datagram)
+/* The endpoint gets the datagram's own memory, with nothing behind it that may be read. */
+static void deliver(struct sim_network *net, struct sim_datagram *datagram)
 {
 	unsigned int i;
 
@@ -126,8 +127,7 @@ static void deliver(struct sim_network *net, const struct sim_datagram *datagram
 		if (net->ends[i].addr.ip != datagram->to.ip ||
 		    net->ends[i].addr.port != datagram->to.port)
 			continue;
-		memcpy(net->buffer, datagram->data, datagram->length);
-		migc_transport_read(net->ends[i].transport, &datagram->from, net->buffer,
+		migc_transport_read(net->ends[i].transport, &datagram->from, datagram->data,
 				    datagram->length, net->now_ns);
 	}
 }

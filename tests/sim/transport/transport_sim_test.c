@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * Whole transfers over a bad network, in virtual time. The argument names the case; each is a test
- * of its own.
+ * of its own. Two more may name the sealers of client and server: "auto" or "gnutls".
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -101,6 +101,11 @@ static const struct sim_case cases[] = {
 	 true},
 };
 
+struct sim_run {
+	struct sim_case sim_case;
+	enum migc_transport_sealer client_sealer, server_sealer;
+};
+
 struct sender {
 	uint32_t queued[MIGC_TRANSPORT_STREAMS]; /* bytes */
 	uint32_t slices[MIGC_TRANSPORT_STREAMS];
@@ -110,6 +115,7 @@ struct sender {
 
 struct transfer {
 	const struct sim_case *sim_case;
+	const struct sim_run *run;
 	struct sim_network *net;
 	struct migc_transport *client, *server;
 	struct migc_random random;
@@ -230,6 +236,7 @@ static struct migc_transport *make_end(struct transfer *transfer, bool server,
 		.remote = server_addr,
 		.payload_bytes = transfer->sim_case->payload_bytes,
 		.cc = transfer->sim_case->cc,
+		.sealer = server ? transfer->run->server_sealer : transfer->run->client_sealer,
 		.callbacks = {.on_data = server ? on_data_at_server : on_data_at_client,
 			      .on_acked = server ? on_acked_down : on_acked_up,
 			      .ctx = transfer},
@@ -264,8 +271,9 @@ static void check_counts(const struct transfer *transfer)
 
 static void delivers_all_once_and_in_order(void **state)
 {
-	const struct sim_case *sim_case = *state;
-	struct transfer transfer = {.sim_case = sim_case};
+	const struct sim_run *run = *state;
+	const struct sim_case *sim_case = &run->sim_case;
+	struct transfer transfer = {.sim_case = sim_case, .run = run};
 	struct migc_credentials *client_credentials = NULL;
 	struct migc_credentials *server_credentials = NULL;
 	unsigned int i;
@@ -306,19 +314,28 @@ static void delivers_all_once_and_in_order(void **state)
 	free(transfer.pattern);
 }
 
+static enum migc_transport_sealer parse_sealer(const char *name)
+{
+	return strcmp(name, "gnutls") ? MIGC_TRANSPORT_SEALER_AUTO : MIGC_TRANSPORT_SEALER_GNUTLS;
+}
+
 int main(int argc, char **argv)
 {
 	unsigned int i;
 
-	for (i = 0; argc == 2 && i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct sim_case sim_case = cases[i];
+	for (i = 0; (argc == 2 || argc == 4) && i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sim_run run = {.sim_case = cases[i]};
 		const struct CMUnitTest tests[] = {
-			{sim_case.name, delivers_all_once_and_in_order, NULL, NULL, &sim_case},
+			{cases[i].name, delivers_all_once_and_in_order, NULL, NULL, &run},
 		};
 
-		if (!strcmp(argv[1], sim_case.name))
+		if (argc == 4) {
+			run.client_sealer = parse_sealer(argv[2]);
+			run.server_sealer = parse_sealer(argv[3]);
+		}
+		if (!strcmp(argv[1], cases[i].name))
 			return cmocka_run_group_tests(tests, NULL, NULL);
 	}
-	fprintf(stderr, "usage: %s CASE\n", argv[0]);
+	fprintf(stderr, "usage: %s CASE [SEALER SEALER]\n", argv[0]);
 	return 2;
 }
