@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -8,7 +9,7 @@
 #define TYPE_ETHERNET 1u
 #define REMEDY                                                                         \
 	"drivers-config/ports/setup PORT for a NIC; or, for a kernel interface, root " \
-	"or: setcap cap_net_raw,cap_sys_ptrace+ep dpdk-migcomp"
+	"or: setcap cap_net_admin,cap_net_raw,cap_sys_ptrace+ep dpdk-migcomp"
 
 struct ports {
 	char bound[192], kernel[192];
@@ -66,7 +67,8 @@ void doctor_ports(struct migc_doctor *d, const struct migc_doctor_answers *answe
 
 	doctor_each(d, "/sys/bus/pci/devices", look_at_nic, &ports);
 	doctor_each(d, "/sys/class/net", look_at_interface, &ports);
-	packet = answers->packet_socket && ports.kernel[0];
+	/* DPDK's driver sets flags of the interface when it starts */
+	packet = answers->packet_socket && doctor_capable(d, CAP_NET_ADMIN) && ports.kernel[0];
 	if (ports.bound[0])
 		doctor_add(d, MIGC_DOCTOR_OK, "NIC for DPDK", NULL, "%s", ports.bound);
 	else if (ports.not_open)
@@ -86,6 +88,6 @@ void doctor_ports(struct migc_doctor *d, const struct migc_doctor_answers *answe
 	else if (!ports.not_open)
 		doctor_add(d, MIGC_DOCTOR_MISSING, "network port", REMEDY,
 			   "no NIC on vfio-pci, and no af_packet: %s",
-			   answers->packet_socket ? "no Ethernet interface is up"
-						  : "a packet socket needs CAP_NET_RAW");
+			   ports.kernel[0] ? "it needs CAP_NET_RAW and CAP_NET_ADMIN"
+					   : "no Ethernet interface is up");
 }

@@ -29,6 +29,9 @@ void doctor_each(struct migc_doctor *d, const char *path,
 int doctor_line(const struct migc_doctor *d, const char *path, const char *name, char *out,
 		size_t capacity);
 
+/** Has this process a capability (CAP_*) in its effective set? */
+bool doctor_capable(const struct migc_doctor *d, unsigned int capability);
+
 /* ---- PCI (doctor_pci.c) ---- */
 
 struct doctor_pci {

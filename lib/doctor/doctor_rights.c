@@ -6,11 +6,12 @@
 
 #include "doctor_private.h"
 
-#define REMEDY                                                                        \
-	"run as root; or as QEMU's user, with: setcap cap_net_raw,cap_sys_ptrace+ep " \
+#define REMEDY                                          \
+	"run as root; or as QEMU's user, with: setcap " \
+	"cap_net_admin,cap_net_raw,cap_sys_ptrace+ep "  \
 	"dpdk-migcomp"
 
-static bool capable(const struct migc_doctor *d, unsigned int capability)
+bool doctor_capable(const struct migc_doctor *d, unsigned int capability)
 {
 	char text[32];
 
@@ -36,10 +37,10 @@ static void ptrace(struct migc_doctor *d)
 {
 	uint64_t scope = doctor_number(d, "/proc/sys/kernel/yama/ptrace_scope");
 
-	if (capable(d, CAP_SYS_PTRACE) && capable(d, CAP_DAC_OVERRIDE))
+	if (doctor_capable(d, CAP_SYS_PTRACE) && doctor_capable(d, CAP_DAC_OVERRIDE))
 		doctor_add(d, MIGC_DOCTOR_OK, "privileges", NULL,
 			   "any QEMU's memory can be taken and tracked");
-	else if (capable(d, CAP_SYS_PTRACE))
+	else if (doctor_capable(d, CAP_SYS_PTRACE))
 		doctor_add(d, MIGC_DOCTOR_OK, "privileges", NULL,
 			   "CAP_SYS_PTRACE: a QEMU of this user can be moved");
 	else if (scope)
@@ -54,7 +55,7 @@ static void ptrace(struct migc_doctor *d)
 
 static void memlock(struct migc_doctor *d, const struct migc_doctor_answers *answers)
 {
-	if (answers->memlock_bytes == UINT64_MAX || capable(d, CAP_IPC_LOCK))
+	if (answers->memlock_bytes == UINT64_MAX || doctor_capable(d, CAP_IPC_LOCK))
 		doctor_add(d, MIGC_DOCTOR_OK, "memlock", NULL, "no limit");
 	else if (!d->vfio_devices)
 		doctor_add(d, MIGC_DOCTOR_OK, "memlock", NULL,

@@ -291,6 +291,13 @@ static void no_way_out_is_missing(void **state)
 	expect(rig, "network port", MIGC_DOCTOR_MISSING, "CAP_NET_RAW");
 	assert_false(migc_doctor_works(&rig->doctor));
 	rig->answers.packet_socket = true;
+	/* CAP_NET_RAW (13) alone does not start the port */
+	made_up_tree_write(&rig->tree, "CapEff:\t0000000000002000", "/proc/self/status");
+	look(rig);
+	expect(rig, "network port", MIGC_DOCTOR_MISSING, "CAP_NET_ADMIN");
+	made_up_tree_write(&rig->tree, "CapEff:\t0000000000003000", "/proc/self/status");
+	look(rig);
+	expect(rig, "af_packet", MIGC_DOCTOR_OK, "possible");
 	made_up_tree_write(&rig->tree, "down", "/sys/class/net/eth0/operstate");
 	look(rig);
 	expect(rig, "network port", MIGC_DOCTOR_MISSING, "no Ethernet interface is up");
