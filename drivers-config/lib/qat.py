@@ -63,17 +63,23 @@ class Device:
         return [self.host.link("%s/%s" % (self.sysfs, n)) for n in names]
 
 
-def find(host, only=()):
-    """All devices, by the id of the physical function or of its virtual ones."""
-    table = generations()
-    found = {}
+def scan(host):
+    """BDF -> Generation of all devices, by the id of the physical function or of its virtual ones.
+    """
+    table, found = generations(), {}
     for bdf in host.list(DEVICES):
         vendor, device = pci.ids(host, bdf)
-        for generation in table:
-            if vendor == "8086" and generation.pf and device == generation.pf:
+        for generation in table if vendor == "8086" else ():
+            if generation.pf and device == generation.pf:
                 found[bdf] = generation
-            elif vendor == "8086" and device == generation.vf:
+            elif device == generation.vf:
                 found.setdefault(host.link(DEVICES + bdf + "/physfn") or bdf, generation)
+    return found
+
+
+def find(host, only=()):
+    """The devices there are, or those that are named."""
+    found = scan(host)
     for bdf in only:
         if bdf not in found:
             raise Problem("%s is no QAT device" % bdf, "QAT devices here: %s" % (
@@ -261,12 +267,12 @@ def undo(host, options):
     host.must_be_root()
     record = Record(host, "qat")
     for bdf in [b for b in sorted(record.values) if not options.device or b in options.device]:
-        found = [d for d in find(host) if d.bdf == bdf]
-        if not found:
-            record.forget(bdf)
-            host.say("%s has gone: there is nothing to put back" % bdf)
+        generation = scan(host).get(bdf)
+        if generation:
+            undo_device(Device(host, bdf, generation), record)
             continue
-        undo_device(found[0], record)
+        record.forget(bdf)
+        host.say("%s has gone: there is nothing to put back" % bdf)
     host.say("modules that were loaded stay loaded")
 
 

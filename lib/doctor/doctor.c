@@ -41,7 +41,6 @@ void migc_doctor_ask(struct migc_doctor_answers *out)
 	out->memlock_bytes = UINT64_MAX;
 	if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY)
 		out->memlock_bytes = limit.rlim_cur;
-	out->root = geteuid() == 0;
 	fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	out->packet_socket = fd >= 0;
 	if (fd >= 0)

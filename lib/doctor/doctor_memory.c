@@ -6,8 +6,8 @@
 
 #include "doctor_private.h"
 
-/** What one end takes besides the guest's RAM, with some workers. */
-#define OWN_MIB 512u
+/** What one end takes besides the guest's RAM, with two workers (doc/guide/tuning.md). */
+#define OWN_MIB 256u
 
 struct pools {
 	uint64_t pages, free_mib;

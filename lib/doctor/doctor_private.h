@@ -21,7 +21,6 @@ int doctor_read(const struct migc_doctor *d, const char *path, char *out, size_t
 uint64_t doctor_number(const struct migc_doctor *d, const char *path);
 /** The last part of what a symbolic link points to. @return 0, -errno with "" */
 int doctor_link(const struct migc_doctor *d, const char *path, char *out, size_t capacity);
-bool doctor_exists(const struct migc_doctor *d, const char *path);
 /** Call for each entry of a directory, in order of their names. */
 void doctor_each(struct migc_doctor *d, const char *path,
 		 void (*entry)(struct migc_doctor *d, const char *name, void *ctx), void *ctx);

@@ -56,14 +56,6 @@ int doctor_link(const struct migc_doctor *d, const char *path, char *out, size_t
 	return 0;
 }
 
-bool doctor_exists(const struct migc_doctor *d, const char *path)
-{
-	char name[DOCTOR_PATH_BYTES];
-
-	place(d, path, name);
-	return access(name, F_OK) == 0;
-}
-
 void doctor_each(struct migc_doctor *d, const char *path,
 		 void (*entry)(struct migc_doctor *d, const char *name, void *ctx), void *ctx)
 {

@@ -34,7 +34,6 @@ struct migc_doctor_finding {
 struct migc_doctor_answers {
 	struct migc_dirty_features features;
 	uint64_t memlock_bytes; /**< RLIMIT_MEMLOCK; UINT64_MAX: no limit */
-	bool root; /**< effective user 0 */
 	bool packet_socket; /**< an AF_PACKET socket can be opened */
 };
 

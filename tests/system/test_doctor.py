@@ -171,6 +171,19 @@ def capabilities_as_it_says(context):
     found.says("dirty tracker", "ok", "pagemap")
 
 
+@system_test()
+def memlock_limit_as_it_says(context):
+    context.program = shutil.copy(context.program, context.path("program"))
+    os.chmod(context.scratch, 0o755)
+    limits = [("4096", "limit of 4 MiB")]
+    if subprocess.run(["sh", "-c", "ulimit -l unlimited"], stderr=subprocess.DEVNULL,
+                      check=False).returncode == 0:
+        limits.append(("unlimited", "no limit"))
+    for kib, words in limits:
+        prefix = ["sh", "-c", "ulimit -l %s && exec \"$@\"" % kib, "sh", *nobody()]
+        doctor(context, prefix=prefix).says("memlock", "ok", words)
+
+
 def unit_capabilities():
     unit = configparser.ConfigParser(strict=False, interpolation=None)
     unit.optionxform = str

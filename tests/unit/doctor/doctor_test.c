@@ -32,7 +32,6 @@ static int make(void **state)
 
 	made_up_tree_make(&rig->tree);
 	rig->answers.memlock_bytes = UINT64_MAX;
-	rig->answers.root = true;
 	rig->answers.packet_socket = true;
 	*state = rig;
 	return 0;

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import os
+import pwd
 import re
 import subprocess
 import sys
@@ -274,6 +275,27 @@ class Checks(Case):
         # a cleared driver_override reads as an empty line
         before[host.path(DEVICES + VF0 + "/driver_override")] = "\n"
         self.assertEqual(after, before)
+
+    def test_device_that_has_gone_is_forgotten(self):
+        host = self.host()
+        self.run_setup(host)
+        for name in ("vendor", "device"):
+            os.unlink(host.path(DEVICES + PF + "/" + name))
+        for vf in [e for e in host.list(DEVICES) if e != PF]:
+            os.unlink(host.path(DEVICES + vf + "/device"))
+        self.assertIn("has gone", self.run_setup(host, undo=True))
+        self.assertFalse(host.exists("/run/dpdk-migcomp/qat.json"))
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can give files away")
+    def test_user_gets_the_group_file(self):
+        host = self.host(services="dc")
+        self.run_setup(host)
+        name = "/dev/vfio/" + host.link(DEVICES + VF0 + "/iommu_group")
+        host.make(name, "")
+        self.run_setup(host, user="nobody")
+        self.assertEqual(os.stat(host.path(name)).st_uid, pwd.getpwnam("nobody").pw_uid)
+        self.assertIn("already set up", self.run_setup(host, user="nobody"))
+        self.assertIn("adduser", self.run_setup(host, 1, user="no-such-user"))
 
     def test_generation_whose_pf_nobody_knows_is_found_by_its_vfs(self):
         host = self.host()
