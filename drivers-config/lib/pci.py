@@ -43,18 +43,20 @@ def check_iommu(host):
                       "'intel_iommu=on iommu=pt' (AMD: 'iommu=pt')")
 
 
-def load_vfio(host, denied):
-    """vfio-pci, loaded such that it takes a device of the kernel's denylist (`denied`) too."""
-    loaded = host.exists("/sys/module/vfio_pci")
-    if loaded and denied and host.read(DENYLIST) == "N":
-        raise Problem("vfio-pci is loaded with its denylist, and this device is on it", RELOAD)
-    if loaded:
-        return
-    if not host.module_there("vfio-pci"):
+def check_vfio(host, denied):
+    """Can vfio-pci take the device? `denied`: it is on the kernel's denylist."""
+    if host.exists("/sys/module/vfio_pci"):
+        if denied and host.read(DENYLIST) == "N":
+            raise Problem("vfio-pci is loaded with its denylist, and this device is on it", RELOAD)
+    elif not host.module_there("vfio-pci"):
         raise Problem("this kernel has no module vfio-pci",
                       "install the kernel's full set of modules, or build it with "
                       "CONFIG_VFIO_PCI=m")
-    host.modprobe("vfio-pci", *(["disable_denylist=1"] if denied else []))
+
+
+def load_vfio(host, denied):
+    if not host.exists("/sys/module/vfio_pci"):
+        host.modprobe("vfio-pci", *(["disable_denylist=1"] if denied else []))
 
 
 def bind_vfio(host, bdf, what):

@@ -62,6 +62,7 @@ def setup_one(host, record, bdf, force):
     elif driver != "vfio-pci":
         check_unneeded(host, bdf, force)
         pci.check_iommu(host)
+        pci.check_vfio(host, False)
         pci.load_vfio(host, False)
         record.note(bdf, "driver", driver or "")
         pci.bind_vfio(host, bdf, "port")

@@ -125,12 +125,10 @@ def check_firmware(device):
 
 
 def check_driver(device):
-    """The kernel's driver runs the physical function."""
+    """The kernel's driver runs the physical function, or could."""
     host, generation = device.host, device.generation
-    if not generation.driver:
-        return
     bound = pci.driver(host, device.bdf)
-    if bound == generation.driver:
+    if bound == generation.driver or not generation.driver:
         return
     if bound:
         raise Problem("%s is bound to %s" % (device.text(), bound),
@@ -142,6 +140,19 @@ def check_driver(device):
                       "Linux %s or later with that module" % generation.kernel
                       if generation.kernel else "install Intel's driver")
     check_firmware(device)
+
+
+def check(device):
+    """All that can be known before anything is changed."""
+    if not device.alone():
+        check_driver(device)
+    pci.check_vfio(device.host, device.generation.denied)
+
+
+def start_driver(device):
+    host, generation = device.host, device.generation
+    if not generation.driver or pci.driver(host, device.bdf) == generation.driver:
+        return
     if not host.exists("/sys/module/" + generation.module):
         host.modprobe(generation.module)
     if not host.dry_run and pci.driver(host, device.bdf) != generation.driver:
@@ -242,16 +253,19 @@ def setup(host, options):
     devices = find(host, options.device)
     record = Record(host, "qat")
     pci.check_iommu(host)
+    for device in devices:
+        check(device)
+    # one module for all: without its denylist if a single device is on that
+    pci.load_vfio(host, any(device.generation.denied for device in devices))
     ready = []
     for device in devices:
         generation = device.generation
         if generation.note:
             host.say("%s: note: %s" % (device.text(), generation.note))
         if not device.alone():
-            check_driver(device)
+            start_driver(device)
             set_services(device, record)
             make_vfs(device, record)
-        pci.load_vfio(host, generation.denied)
         vfs = bind_vfs(device, record, options.vfs)
         if options.user:
             hand_over(host, vfs, options.user)

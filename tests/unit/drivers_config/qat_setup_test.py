@@ -145,6 +145,22 @@ class EachGeneration(Case):
                 host.load("vfio-pci")
                 said = self.run_setup(host, 1 if generation.denied else 0)
                 self.assertEqual("modprobe -r vfio-pci" in said, generation.denied)
+                self.assertEqual(host.written == [], generation.denied)
+
+    def test_one_denied_device_of_two_is_enough(self):
+        host = self.host("4xxx")
+        host.add_qat("0000:70:00.0", TABLE["C62x"])
+        host.add_firmware(TABLE["C62x"])
+        host.provide("qat_c62x", "c6xx", ("37c8",))
+        self.assertIn("modprobe vfio-pci disable_denylist=1", self.run_setup(host, dry_run=True))
+
+    def test_nothing_is_changed_when_the_second_device_cannot_be_set_up(self):
+        host = self.host("4xxx")
+        host.add_qat("0000:70:00.0", TABLE["C62x"])
+        host.provide("qat_c62x", "c6xx", ("37c8",))
+        before = host.tree()
+        self.assertIn("qat_c62x.bin", self.run_setup(host, 1))
+        self.assertEqual(host.tree(), before)
 
 
 class Checks(Case):
