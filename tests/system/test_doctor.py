@@ -16,6 +16,7 @@ from harness.registry import Skip, check, system_test
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CONFIG = os.path.join(HERE, "..", "..", "drivers-config")
+SETCAP, CAPABILITIES = "/sbin/setcap", "cap_net_admin,cap_net_raw,cap_sys_ptrace+ep"
 NOBODY = pwd.getpwnam("nobody").pw_uid
 
 
@@ -49,6 +50,12 @@ def nobody(capabilities=()):
     plus = ",".join(["-all"] + ["+" + n for n in names])
     return ["setpriv", "--reuid", str(NOBODY), "--regid", "65534", "--clear-groups",
             "--no-new-privs", "--inh-caps", plus, "--ambient-caps", plus, "--bounding-set", plus]
+
+
+def plain_nobody():
+    """Nobody, as a login: new privileges may come from a file."""
+    words = [w for w in nobody() if w != "--no-new-privs"]
+    return words[:words.index("--bounding-set")]
 
 
 def has_qat():
@@ -161,11 +168,9 @@ def capabilities_as_it_says(context):
     context.program = program
     found = doctor(context, prefix=nobody())
     check(found.status == 2, "exit status %d\n%s", found.status, found.text)
-    found.says("network port", "missing", "setcap cap_net_admin,cap_net_raw,cap_sys_ptrace+ep dpdk-migcomp")
-    subprocess.run(["/usr/sbin/setcap", "cap_net_admin,cap_net_raw,cap_sys_ptrace+ep", program], check=True)
-    words = [w for w in nobody() if w != "--no-new-privs"]
-    end = words.index("--bounding-set")
-    found = doctor(context, prefix=words[:end])
+    found.says("network port", "missing", "setcap %s dpdk-migcomp" % CAPABILITIES)
+    subprocess.run([SETCAP, CAPABILITIES, program], check=True)
+    found = doctor(context, prefix=plain_nobody())
     check(found.status == 0, "exit status %d\n%s", found.status, found.text)
     found.says("af_packet", "ok", "possible")
     found.says("dirty tracker", "ok", "pagemap")
@@ -194,14 +199,18 @@ def unit_capabilities():
     return service["AmbientCapabilities"].split()
 
 
-@system_test(timeout=180)
-def privileges_of_the_systemd_unit_are_enough_for_a_migration(context):
+@system_test(timeout=180, cases=[dict(way="unit"), dict(way="setcap")])
+def privileges_that_are_asked_for_are_enough_for_a_migration(context, way):
     os.chown(context.scratch, NOBODY, -1)
     os.chmod(context.scratch, 0o755)
     os.chown(context.psk(), NOBODY, -1)
-    shutil.copy(context.program, context.path("program"))
-    context.program = context.path("program")
-    context.endpoint_prefix, context.vm_prefix = nobody(unit_capabilities()), nobody()
+    context.program = shutil.copy(context.program, context.path("program"))
+    context.vm_prefix = nobody()
+    if way == "unit":
+        context.endpoint_prefix = nobody(unit_capabilities())
+    else:
+        subprocess.run([SETCAP, CAPABILITIES, context.program], check=True)
+        context.endpoint_prefix = plain_nobody()
     sent, _, _, _ = context.migrate(Shape(), ["--dirty", "pagemap"], port="af_packet",
                                     link=context.link())
     check(sent.report["ram"]["normal"] > 0, "nothing was sent")
