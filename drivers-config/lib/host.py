@@ -5,6 +5,7 @@ All paths are those of the host; `sysroot` is put before each of them, so that a
 stand for a host. What is changed is recorded first, in /run/dpdk-migcomp, for --undo."""
 
 import argparse
+import contextlib
 import errno
 import json
 import os
@@ -169,6 +170,9 @@ class Record:
         if not self.values:
             if os.path.exists(path):
                 os.unlink(path)
+                # of the last record
+                with contextlib.suppress(OSError):
+                    os.rmdir(os.path.dirname(path))
             return
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         with open(path + ".new", "w", encoding="utf-8") as f:

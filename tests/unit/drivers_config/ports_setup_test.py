@@ -160,6 +160,7 @@ class HugePages(Case):
         self.assertEqual(host.read(POOL), "256")
         self.run_setup(host, undo=True)
         self.assertEqual(host.read(POOL), "3")
+        self.assertFalse(host.exists("/run/dpdk-migcomp"))
         self.assertIn("nothing to do", self.run_setup(host, undo=True))
 
     def test_more_than_enough_is_left(self):
