@@ -10,6 +10,7 @@
 #include <rte_errno.h>
 
 #include "console.h"
+#include "doctor_command.h"
 #include "migc_engine.h"
 #include "migc_guardian.h"
 #include "options.h"
@@ -251,6 +252,8 @@ int main(int argc, char **argv)
 	int separator = find_separator(argc, argv);
 	int status;
 
+	if (separator < 0 && argc > 1 && strcmp(argv[1], "doctor") == 0)
+		return doctor_command(argc - 1, argv + 1, 0, NULL);
 	/* our words are checked before EAL takes hugepages and devices for nothing */
 	if (separator < 0) {
 		if (argc == 2 && strcmp(argv[1], "--help") == 0) {
@@ -263,6 +266,8 @@ int main(int argc, char **argv)
 		return MIGC_OUTCOME_USAGE;
 	}
 	argv[separator] = argv[0];
+	if (separator + 1 < argc && strcmp(argv[separator + 1], "doctor") == 0)
+		return doctor_command(argc - separator - 1, argv + separator + 1, separator, argv);
 	if (options_parse(argc - separator, argv + separator, &options, &err) != 0) {
 		fprintf(stderr, "dpdk-migcomp: %s\n", err.text);
 		return MIGC_OUTCOME_USAGE;

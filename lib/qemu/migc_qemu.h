@@ -24,6 +24,7 @@ struct migc_guardian;
 struct migc_qemu_config {
 	const char *qmp_path;
 	bool destination;
+	bool either; /**< whichever it is: destination when it waits for a guest */
 	unsigned int answer_timeout_ms; /**< of one command; 0: default 10000 */
 	void (*idle)(void *ctx);
 	void *idle_ctx;
@@ -38,6 +39,7 @@ struct migc_qemu_info {
 	char machine[128]; /**< "pc-q35-7.2" */
 	char name[128]; /**< -name, or "" */
 	bool running;
+	bool incoming; /**< waits for a guest */
 };
 
 /**

@@ -88,6 +88,9 @@ static int read_identity(struct migc_qemu *q, struct migc_error *err)
 	if (rc == 0)
 		rc = qemu_run_state(q, status, sizeof(status), err);
 	q->info.running = strcmp(status, "running") == 0;
+	q->info.incoming = strcmp(status, "inmigrate") == 0;
+	if (q->config.either)
+		q->config.destination = q->info.incoming;
 	return rc;
 }
 
@@ -191,7 +194,7 @@ int migc_qemu_open(const struct migc_qemu_config *config, struct migc_qemu **out
 		rc = check_not_busy(q, err);
 	if (rc == 0)
 		rc = check_state(q, err);
-	if (rc == 0 && config->destination)
+	if (rc == 0 && q->config.destination)
 		rc = check_paused_start(q, err);
 	if (rc != 0) {
 		migc_qemu_close(q);

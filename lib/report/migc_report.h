@@ -102,6 +102,8 @@ int migc_report_json(const struct migc_report *report, char **out);
  * @return 0, -errno with a message (a full disk is one).
  */
 int migc_report_write(const struct migc_report *report, const char *path, struct migc_error *err);
+/** Write a text and a newline, likewise. */
+int migc_report_write_text(const char *text, const char *path, struct migc_error *err);
 /** The table for a person, several lines. @return its length as snprintf() would. */
 int migc_report_table(const struct migc_report *report, char *out, size_t capacity);
 /** One line of progress, no newline. @return its length as snprintf() would. */

@@ -28,21 +28,25 @@ static int write_file(const char *path, const char *text)
 	return rc;
 }
 
-int migc_report_write(const struct migc_report *report, const char *path, struct migc_error *err)
+int migc_report_write_text(const char *text, const char *path, struct migc_error *err)
 {
 	bool standard_output = !strcmp(path, "-");
+	int rc = standard_output ? write_text(stdout, text) : write_file(path, text);
+
+	if (rc)
+		return migc_error_set(err, rc, "the report was not written to %s: %s",
+				      standard_output ? "standard output" : path, strerror(-rc));
+	return 0;
+}
+
+int migc_report_write(const struct migc_report *report, const char *path, struct migc_error *err)
+{
 	char *text;
 	int rc = migc_report_json(report, &text);
 
 	if (rc)
 		return migc_error_set(err, rc, "the report was not written: out of memory");
-	if (standard_output)
-		rc = write_text(stdout, text);
-	else
-		rc = write_file(path, text);
+	rc = migc_report_write_text(text, path, err);
 	free(text);
-	if (rc)
-		return migc_error_set(err, rc, "the report was not written to %s: %s",
-				      standard_output ? "standard output" : path, strerror(-rc));
-	return 0;
+	return rc;
 }

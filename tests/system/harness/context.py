@@ -23,6 +23,7 @@ class Context:
         self.token, self.scratch, self.program, self.guest = token, scratch, program, guest
         self.stack = contextlib.ExitStack()
         self.endpoints, self.vms = [], []
+        self.endpoint_prefix, self.vm_prefix = [], []  # words that drop privileges
         self._hugetlbfs = None
         self._numbers = {}
 
@@ -132,7 +133,7 @@ class Context:
             port_words = af_packet_words(mtu, max(1, workers))
             prefix = link.inside("source" if source else "destination")
         endpoint = Endpoint(self, self.number(role), [*eal_words(workers), *port_words, *eal],
-                            all_words, prefix)
+                            all_words, [*prefix, *self.endpoint_prefix])
         self.endpoints.append(endpoint)
         return endpoint
 

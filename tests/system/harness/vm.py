@@ -42,7 +42,7 @@ class Vm:
         self.qmp_path = context.path(name + ".qmp")
         self.error_path = context.path(name + ".stderr")
         own_qmp, serial = context.path(name + ".own-qmp"), context.path(name + ".serial")
-        argv = ["qemu-system-x86_64", "-name", name, "-accel", "tcg,thread=single",
+        argv = [*context.vm_prefix, "qemu-system-x86_64", "-name", name, "-accel", "tcg,thread=single",
                 "-cpu", "qemu64", "-nodefaults", "-display", "none", "-no-reboot",
                 "-machine", shape.machine + ("" if shape.numa else ",memory-backend=ram0"),
                 "-m", "%dM%s" % (shape.mib, ",slots=2,maxmem=2G" if shape.dimm else ""),

@@ -367,10 +367,40 @@ static void memory_of_another_process_is_refused(void **state)
 	expect_refusal(rules, "mem");
 }
 
+static void either_end_is_what_its_state_says(void **state)
+{
+	static const struct fake_rule waiting[] = {
+		{"query-status", "{\"status\": \"inmigrate\", \"running\": false}"},
+		{NULL, NULL},
+	};
+	struct migc_qemu_config config = {.answer_timeout_ms = 300, .either = true};
+	struct migc_error err = {0};
+	struct fake_qmp f = {0};
+	struct migc_qemu_info info;
+	struct migc_qemu *q;
+
+	(void)state;
+	fake_qmp_start(&f);
+	config.qmp_path = f.path;
+	assert_int_equal(migc_qemu_open(&config, &q, &err), 0);
+	migc_qemu_info(q, &info);
+	assert_false(info.incoming);
+	migc_qemu_close(q);
+	fake_qmp_stop(&f);
+	f = (struct fake_qmp){.rules = waiting};
+	fake_qmp_start(&f);
+	config.qmp_path = f.path;
+	/* a destination has to have been given -S, and this process was not */
+	assert_int_equal(migc_qemu_open(&config, &q, &err), -EINVAL);
+	fake_qmp_stop(&f);
+	assert_non_null(strstr(err.text, "started without -S"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(absent_socket_is_enoent),
+		cmocka_unit_test(either_end_is_what_its_state_says),
 		cmocka_unit_test(dead_socket_is_refused),
 		cmocka_unit_test(socket_with_a_full_queue_times_out),
 		cmocka_unit_test(silent_socket_times_out),
