@@ -19,7 +19,7 @@
  * So it is as long as makes a quarter of a burst come meanwhile, as network cards moderate their
  * interrupts; not so long that a window (some hundred KiB) is over before it ends.
  */
-#define SLEEP_MIN_NS 10000u
+#define SLEEP_MIN_NS 40000u
 #define SLEEP_BUSY_MAX_NS 100000u /* packets flow */
 #define SLEEP_IDLE_MAX_NS 200000u /* none came during the last sleep */
 
