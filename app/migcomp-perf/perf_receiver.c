@@ -77,19 +77,32 @@ static void on_log(void *ctx, enum migc_log_level level, const char *text)
 	fprintf(stderr, NAME ": %s\n", text);
 }
 
-/** @return the words for EAL: those given, the port, and a name for its files of its own. */
+static bool has_word(int argc, char **argv, const char *word)
+{
+	for (int i = PERF_RECEIVER_WORDS; i < argc; i++) {
+		if (strcmp(argv[i], word) == 0)
+			return true;
+	}
+	return false;
+}
+
+/** @return the words for EAL: those given, and what keeps its files apart from the sending end's.
+ */
 static char **eal_words(int argc, char **argv, int *count)
 {
+	static char no_files[] = "--no-shconf", no_huge_files[] = "--in-memory";
 	char **words = calloc((size_t)argc + 2, sizeof(char *));
-	static char prefix[64];
 
 	if (words == NULL)
 		return NULL;
 	words[(*count)++] = argv[0];
 	for (int i = PERF_RECEIVER_WORDS; i < argc; i++)
 		words[(*count)++] = argv[i];
-	snprintf(prefix, sizeof(prefix), "--file-prefix=migcomp-perf-%d", (int)getpid());
-	words[(*count)++] = prefix;
+	/* each excludes the other's --no-huge; neither leaves anything behind */
+	if (has_word(argc, argv, "--no-huge"))
+		words[(*count)++] = no_files;
+	else if (!has_word(argc, argv, no_huge_files))
+		words[(*count)++] = no_huge_files;
 	return words;
 }
 

@@ -64,6 +64,8 @@ static void become(const struct words *w, int parent, int report_fd, int memory_
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(PERF_STATUS_USAGE);
+	/* our standard output may be JSON */
+	dup2(STDERR_FILENO, STDOUT_FILENO);
 	close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
 	if (fcntl(report_fd, F_SETFD, 0) == 0 && fcntl(memory_fd, F_SETFD, 0) == 0)
 		execv("/proc/self/exe", w->argv);

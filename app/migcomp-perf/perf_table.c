@@ -26,7 +26,11 @@ void perf_table_begin(struct perf_table *table, const struct perf_run *run)
 			"Pages replaced: %" PRIu64 " zero, %" PRIu64 " same, %" PRIu64 " random\n",
 			run->input.zero_pages, run->input.same_pages, run->input.random_pages);
 	fputc('\n', table->out);
-	for (unsigned int i = 0; i < run->worker_count; i++) {
+	if (o->ptest == PERF_PIPELINE)
+		fprintf(table->out,
+			"    workers: %u, codec: %s, pages a block: at most %u, MTU: %u\n",
+			run->worker_count, perf_codec_text(o->codec), o->segs_max, o->mtu);
+	for (unsigned int i = 0; o->ptest != PERF_PIPELINE && i < run->worker_count; i++) {
 		const struct perf_worker *w = &run->workers[i];
 
 		if (w->device[0])
@@ -85,11 +89,18 @@ static void note_cpu(struct perf_table *table, const struct perf_run *run)
 
 void perf_table_end(struct perf_table *table)
 {
-	for (unsigned int i = 0; i < table->cpu_count; i++)
-		fprintf(table->out,
-			"%sCPU seconds a GiB, level %u: compression %.3f, decompression %.3f\n",
-			i ? "" : "\n", table->cpu[i].level, table->cpu[i].s_per_gib[PERF_COMPRESS],
-			table->cpu[i].s_per_gib[PERF_DECOMPRESS]);
+	static const char *const names[] = {"compression", "decompression"};
+
+	for (unsigned int i = 0; i < table->cpu_count; i++) {
+		fprintf(table->out, "%sCPU seconds a GiB, level %u:", i ? "" : "\n",
+			table->cpu[i].level);
+		for (unsigned int d = 0; d < PERF_DIRECTIONS; d++) {
+			if (table->cpu[i].s_per_gib[d] > 0)
+				fprintf(table->out, " %s %.3f", names[d],
+					table->cpu[i].s_per_gib[d]);
+		}
+		fputc('\n', table->out);
+	}
 }
 
 static void verify(struct perf_table *table, const struct perf_run *run)
