@@ -22,7 +22,7 @@ uint16_t rte_compressdev_dequeue_burst(uint8_t dev_id, uint16_t qp_id, struct rt
 		uint32_t at = ops[i]->produced - 1;
 		struct rte_mbuf *m = ops[i]->m_dst;
 
-		if (ops[i]->produced <= ops[i]->src.length)
+		if (ops[i]->produced <= ops[i]->consumed)
 			continue;
 		for (; at >= m->data_len; m = m->next)
 			at -= m->data_len;
