@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "migc_engine.h"
+#include "perf_codec.h"
 
 #define START_MS 60000u
 #define END_MS 30000u
@@ -103,32 +104,6 @@ static int compare(const struct sending *s, struct migc_error *err)
 	return 0;
 }
 
-static enum migc_codec_id codec_id(enum perf_codec codec)
-{
-	switch (codec) {
-	case PERF_CODEC_RAW:
-		return MIGC_CODEC_RAW;
-	case PERF_CODEC_LZ4:
-		return MIGC_CODEC_LZ4;
-	case PERF_CODEC_ZSTD:
-		return MIGC_CODEC_ZSTD;
-	default:
-		return MIGC_CODEC_DEFLATE;
-	}
-}
-
-static enum migc_huffman huffman_kind(enum perf_huffman huffman)
-{
-	switch (huffman) {
-	case PERF_HUFFMAN_FIXED:
-		return MIGC_HUFFMAN_FIXED;
-	case PERF_HUFFMAN_DYNAMIC:
-		return MIGC_HUFFMAN_DYNAMIC;
-	default:
-		return MIGC_HUFFMAN_DEFAULT;
-	}
-}
-
 static enum migc_outcome send_all(struct sending *s, struct migc_credentials *credentials,
 				  struct migc_error *err)
 {
@@ -145,11 +120,11 @@ static enum migc_outcome send_all(struct sending *s, struct migc_credentials *cr
 		.connect = {.ip = PERF_PIPELINE_RECEIVER, .port = PERF_PIPELINE_UDP_PORT},
 		.mtu = o->mtu,
 		.credentials = credentials,
-		.codec_id = codec_id(o->codec),
+		.codec_id = perf_codec_id(o->codec),
 		.codec =
 			{
 				.level = o->level[0],
-				.huffman = huffman_kind(o->huffman),
+				.huffman = perf_codec_huffman(o->huffman),
 				.block_pages = o->segs_max,
 			},
 		.zstd_level = o->level[0],

@@ -47,6 +47,7 @@ struct perf_pipeline_eal {
 	char **receiver_argv; /**< the other's, without the port; NULL: no pipeline */
 	char *receiver_copy; /**< of --receiver-eal, cut at blanks */
 	bool choose_main_lcore; /**< the other end gets our last lcore as its main one */
+	bool says_lcores; /**< its words say which lcores it has */
 	char directory[64]; /**< of the memif's socket; empty: removed */
 	char vdev[2][192]; /**< sender's and receiver's */
 };

@@ -15,10 +15,11 @@ static int no_memory(struct migc_error *err)
 	return migc_error_set(err, -ENOMEM, "no memory for the words of EAL");
 }
 
-static bool chooses_main(char **argv, int count)
+/** Does any of the words begin like that? */
+static bool says(char **argv, int count, const char *beginning)
 {
 	for (int i = 1; i < count; i++) {
-		if (strncmp(argv[i], "--main-lcore", strlen("--main-lcore")) == 0)
+		if (strncmp(argv[i], beginning, strlen(beginning)) == 0)
 			return true;
 	}
 	return false;
@@ -47,7 +48,9 @@ static int same(struct perf_pipeline_eal *eal, char **argv, int count)
 		return -ENOMEM;
 	for (int i = 1; i < count; i++)
 		eal->receiver_argv[eal->receiver_argc++] = argv[i];
-	eal->choose_main_lcore = !chooses_main(argv, count);
+	eal->choose_main_lcore = !says(argv, count, "--main-lcore");
+	eal->says_lcores = says(argv, count, "-l") || says(argv, count, "-c") ||
+			   says(argv, count, "--lcores");
 	return 0;
 }
 

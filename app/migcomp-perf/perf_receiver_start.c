@@ -18,19 +18,46 @@
 #define POLL_MS 100
 #define STOP_MS 5000u
 
+/** Room for all lcores that EAL can have, each with a comma. */
+#define LCORES_BYTES (RTE_MAX_LCORE * 5u)
+
 struct words {
 	char report_fd[16], memory_fd[16], mtu[16], main_lcore[32];
+	char lcores[LCORES_BYTES];
 	char **argv;
 };
+
+/**
+ * The same lcores, but another one waits: with two, each end's worker has its own. EAL takes a main
+ * lcore only together with a list.
+ */
+static void choose_lcores(const struct perf_pipeline_eal *eal, struct words *w, int *count)
+{
+	unsigned int last = rte_get_main_lcore();
+	size_t used = 0;
+
+	used += (size_t)snprintf(w->lcores, sizeof(w->lcores), "--lcores=");
+	for (unsigned int lcore = 0; lcore < RTE_MAX_LCORE; lcore++) {
+		if (!rte_lcore_is_enabled(lcore))
+			continue;
+		used += (size_t)snprintf(w->lcores + used, sizeof(w->lcores) - used, "%u,", lcore);
+		if (lcore != rte_get_main_lcore())
+			last = lcore;
+	}
+	w->lcores[used - 1] = '\0';
+	snprintf(w->main_lcore, sizeof(w->main_lcore), "--main-lcore=%u", last);
+	if (!eal->says_lcores)
+		w->argv[(*count)++] = w->lcores;
+	w->argv[(*count)++] = w->main_lcore;
+}
 
 static int make_words(const struct perf_options *o, const struct perf_pipeline_eal *eal,
 		      int report_fd, int memory_fd, struct words *w)
 {
-	unsigned int lcore, last = rte_get_main_lcore();
 	int count = 0;
 
-	/* the port, the main lcore, and the NULL at the end */
-	w->argv = calloc((size_t)eal->receiver_argc + PERF_RECEIVER_WORDS + 3, sizeof(char *));
+	/* the port, the lcores, the main one, and the NULL at the end */
+	w->argv = calloc((size_t)eal->receiver_argc + PERF_RECEIVER_WORDS + 4, sizeof(char *));
 	if (w->argv == NULL)
 		return -ENOMEM;
 	snprintf(w->report_fd, sizeof(w->report_fd), "%d", report_fd);
@@ -45,15 +72,8 @@ static int make_words(const struct perf_options *o, const struct perf_pipeline_e
 	for (int i = 0; i < eal->receiver_argc; i++)
 		w->argv[count++] = eal->receiver_argv[i];
 	w->argv[count++] = (char *)(uintptr_t)eal->vdev[1];
-	for (lcore = 0; lcore < RTE_MAX_LCORE; lcore++) {
-		if (rte_lcore_is_enabled(lcore) && lcore != rte_get_main_lcore())
-			last = lcore;
-	}
-	/* the same lcores, but another one waits: with two, each end's worker has its own */
-	if (eal->choose_main_lcore && rte_lcore_count() > 1) {
-		snprintf(w->main_lcore, sizeof(w->main_lcore), "--main-lcore=%u", last);
-		w->argv[count++] = w->main_lcore;
-	}
+	if (eal->choose_main_lcore && rte_lcore_count() > 1)
+		choose_lcores(eal, w, &count);
 	return 0;
 }
 

@@ -430,6 +430,11 @@ static void a_pipeline_moves_the_input_through_two_ports(void **state)
 	pipeline_of("lz4", NULL);
 	pipeline_of("zstd", NULL);
 	pipeline_of("raw", NULL);
+	/* all lcores that there are */
+	DONE(run_tool("--", "--ptest", "pipeline", "--input-file", input, "--codec", "raw", "--mtu",
+		      "1500", NULL));
+	DONE(run_tool("-l", "0,1", "--", "--ptest", "pipeline", "--input-file", input, "--codec",
+		      "raw", "--receiver-eal", "--no-huge -m 256 --no-pci --lcores 4@1", NULL));
 }
 
 static void a_receiving_end_that_cannot_start_is_said(void **state)
