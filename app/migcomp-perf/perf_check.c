@@ -59,6 +59,11 @@ static int check_levels(const struct perf_parse *p)
 	return 0;
 }
 
+static bool has_device(const struct perf_options *o)
+{
+	return o->codec == PERF_CODEC_DEFLATE || o->codec == PERF_CODEC_AUTO;
+}
+
 /** Pages through lib/codec: it sets up device, ops and buffers itself, as in a migration. */
 static int check_codec(const struct perf_parse *p)
 {
@@ -79,10 +84,11 @@ static int check_codec(const struct perf_parse *p)
 		return migc_error_set(p->err, -EINVAL,
 				      "--max-num-sgl-segs: with --codec a block has 1 to %u pages",
 				      PERF_BLOCK_PAGES_MAX);
-	if (o->codec == PERF_CODEC_RAW && o->ptest != PERF_PIPELINE)
+	if ((o->codec == PERF_CODEC_RAW || o->codec == PERF_CODEC_AUTO) &&
+	    o->ptest != PERF_PIPELINE)
 		return migc_error_set(p->err, -EINVAL,
-				      "--codec raw is for --ptest pipeline: there is nothing to "
-				      "measure of it alone");
+				      "--codec raw and auto are for --ptest pipeline: there is "
+				      "nothing to measure of them alone");
 	if (o->ptest == PERF_CYCLECOUNT)
 		return migc_error_set(p->err, -EINVAL,
 				      "--ptest pmd-cyclecount counts the driver's own calls: leave "
@@ -93,10 +99,9 @@ static int check_codec(const struct perf_parse *p)
 				      "leave out --codec");
 	if (REFUSE(p, ops, "--codec and --ptest pipeline do as a migration does"))
 		return -EINVAL;
-	if (o->codec != PERF_CODEC_DEFLATE &&
-	    REFUSE(p, deflate, "lz4, zstd and raw use no compressdev"))
+	if (!has_device(o) && REFUSE(p, deflate, "lz4, zstd and raw use no compressdev"))
 		return -EINVAL;
-	if (o->codec != PERF_CODEC_DEFLATE && o->codec != PERF_CODEC_ZSTD &&
+	if (!has_device(o) && o->codec != PERF_CODEC_ZSTD &&
 	    REFUSE(p, levels, "lz4 and raw have no levels"))
 		return -EINVAL;
 	return 0;

@@ -67,7 +67,7 @@ static int open_devices(struct perf_run *run, bool compress, struct migc_error *
 	int rc = migc_codec_devices_open(&config, &s->devices, err);
 
 	if (rc == 0 && s->block_pages == 0) {
-		s->block_pages = migc_codec_block_pages(s->devices);
+		s->block_pages = migc_codec_block_pages(s->devices, perf_codec_id(o->codec));
 		s->blocks = (uint32_t)((run->input.padded_bytes / MIGC_PAGE_BYTES + s->block_pages -
 					1) /
 				       s->block_pages);

@@ -48,16 +48,11 @@ static int failure(struct under_way *u, int code, uint32_t block, const char *wh
  */
 static bool give_packed(struct under_way *u, struct migc_codec_job *job, uint32_t block)
 {
-	struct rte_mbuf *m = migc_codec_buffer(u->o->codec);
-
-	if (m == NULL)
+	job->packed = migc_codec_buffer(u->o->codec);
+	if (job->packed == NULL)
 		return false;
 	job->data_bytes = u->o->packed_bytes[block];
-	memcpy(rte_pktmbuf_mtod(m, void *), u->o->packed + place_of(u->o->shared, block),
-	       job->data_bytes);
-	m->data_len = (uint16_t)job->data_bytes;
-	m->pkt_len = job->data_bytes;
-	job->data = m;
+	memcpy(job->packed, u->o->packed + place_of(u->o->shared, block), job->data_bytes);
 	return true;
 }
 

@@ -62,7 +62,7 @@ static json_t *options_object(const struct perf_options *o)
 		put_number(object, "num-iter", o->num_iter);
 		put_text(object, "operation", operations[o->operation]);
 	}
-	if (o->codec == PERF_CODEC_NONE || o->codec == PERF_CODEC_DEFLATE)
+	if (o->codec != PERF_CODEC_RAW && o->codec != PERF_CODEC_LZ4 && o->codec != PERF_CODEC_ZSTD)
 		put_text(object, "huffman-enc", huffmans[o->huffman]);
 	if (o->ptest == PERF_CYCLECOUNT)
 		put_number(object, "cc-delay-us", o->cc_delay_us);

@@ -46,7 +46,7 @@ const struct option perf_words[PERF_WORDS + 1] = {
 static const char *const ptests[] = {"throughput",     "verify",   "latency",
 				     "pmd-cyclecount", "pipeline", NULL};
 /* the value of a word is its place, so "none" has a place that nobody can say */
-static const char *const codecs[] = {"", "raw", "deflate", "lz4", "zstd", NULL};
+static const char *const codecs[] = {"", "auto", "raw", "deflate", "lz4", "zstd", NULL};
 static const char *const operations[] = {"", "comp", "decomp", "comp_and_decomp", NULL};
 static const char *const huffmans[] = {"default", "fixed", "dynamic", NULL};
 

@@ -18,7 +18,7 @@
 #define PERF_SEG_MIN 8u
 #define PERF_SEG_MAX 59460u
 /** Pages a block with --codec, and segments then. */
-#define PERF_BLOCK_PAGES_MAX 16u
+#define PERF_BLOCK_PAGES_MAX 32u
 #define PERF_MIX_WHOLE 1000000u
 
 enum perf_ptest {
@@ -44,7 +44,8 @@ enum perf_huffman {
 
 enum perf_codec {
 	PERF_CODEC_NONE, /**< no --codec: ops of our own on the compressdev, as the original does */
-	PERF_CODEC_RAW, /**< pipeline only */
+	PERF_CODEC_AUTO, /**< pipeline only, as RAW: the engine chooses for each block */
+	PERF_CODEC_RAW,
 	PERF_CODEC_DEFLATE,
 	PERF_CODEC_LZ4,
 	PERF_CODEC_ZSTD,

@@ -120,6 +120,7 @@ static enum migc_outcome send_all(struct sending *s, struct migc_credentials *cr
 		.connect = {.ip = PERF_PIPELINE_RECEIVER, .port = PERF_PIPELINE_UDP_PORT},
 		.mtu = o->mtu,
 		.credentials = credentials,
+		.codec_auto = o->codec == PERF_CODEC_AUTO,
 		.codec_id = perf_codec_id(o->codec),
 		.codec =
 			{

@@ -33,7 +33,7 @@ const char *perf_usage(void)
 	       "  --codec deflate|lz4|zstd            the engine that dpdk-migcomp compresses "
 	       "with,\n"
 	       "                          pages in blocks, instead of operations on the driver;\n"
-	       "                          pipeline: also raw (deflate)\n"
+	       "                          pipeline: also raw and auto (deflate)\n"
 	       "  --page-mix zero=F,same=F,random=F   replace shares of the input's pages (none)\n"
 	       "  --page-mix-seed N       which pages (1)\n"
 	       "  --json FILE             all results; - is standard output\n"

@@ -308,10 +308,10 @@ static void codec_of(const char *codec, const char *driver, const char *pages)
 
 static void every_codec_of_a_migration_is_measured_and_verified(void **state)
 {
-	static const char *const pages[] = {"1", "16"};
+	static const char *const pages[] = {"1", "16", "32"};
 
 	(void)state;
-	for (unsigned int i = 0; i < 2; i++) {
+	for (unsigned int i = 0; i < 3; i++) {
 		codec_of("deflate", "compress_isal", pages[i]);
 		codec_of("deflate", "compress_zlib", pages[i]);
 		codec_of("lz4", NULL, pages[i]);
@@ -430,6 +430,7 @@ static void a_pipeline_moves_the_input_through_two_ports(void **state)
 	pipeline_of("lz4", NULL);
 	pipeline_of("zstd", NULL);
 	pipeline_of("raw", NULL);
+	pipeline_of("auto", NULL);
 	/* all lcores that there are */
 	DONE(run_tool("--", "--ptest", "pipeline", "--input-file", input, "--codec", "raw", "--mtu",
 		      "1500", NULL));

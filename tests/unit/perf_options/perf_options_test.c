@@ -198,7 +198,7 @@ static void what_a_codec_does_not_have_is_refused(void **state)
 {
 	(void)state;
 	refused(parse(NEEDED, "--codec", "deflate", "--seg-sz", "2048", NULL), "--seg-sz");
-	refused(parse(NEEDED, "--codec", "deflate", "--max-num-sgl-segs", "17", NULL),
+	refused(parse(NEEDED, "--codec", "deflate", "--max-num-sgl-segs", "33", NULL),
 		"--max-num-sgl-segs");
 	refused(parse(NEEDED, "--codec", "deflate", "--burst-sz", "1", NULL), "--burst-sz");
 	refused(parse(NEEDED, "--codec", "deflate", "--window-sz", "15", NULL), "--window-sz");
@@ -210,6 +210,7 @@ static void what_a_codec_does_not_have_is_refused(void **state)
 	refused(parse("--input-file", "f", "--codec", "lz4", "--compress-level", "1", NULL),
 		"--compress-level");
 	refused(parse("--input-file", "f", "--codec", "raw", NULL), "pipeline");
+	refused(parse(NEEDED, "--codec", "auto", NULL), "pipeline");
 	refused(parse(NEEDED, "--codec", "gzip", NULL), "deflate, lz4, zstd");
 }
 
@@ -224,6 +225,11 @@ static void a_pipeline_is_one_level_and_has_words_of_its_own(void **state)
 			       "--mtu", "1500", "--receiver-eal", "--no-huge -m 256", NULL),
 			 0);
 	assert_int_equal(o.mtu, 1500);
+	assert_int_equal(parse("--input-file", "f", "--ptest", "pipeline", "--codec", "auto", NULL),
+			 0);
+	assert_int_equal(parse("--input-file", "f", "--ptest", "pipeline", "--codec", "raw",
+			       "--mtu", "1500", "--receiver-eal", "--no-huge -m 256", NULL),
+			 0);
 	assert_string_equal(o.receiver_eal, "--no-huge -m 256");
 	refused(parse(NEEDED, "--ptest", "pipeline", "--compress-level", "1,2", NULL), "one level");
 	refused(parse(NEEDED, "--ptest", "pipeline", "--num-iter", "2", NULL), "--num-iter");
