@@ -136,12 +136,15 @@ static enum migc_outcome receive(struct receiving *r, char **argv, struct migc_c
 int perf_receiver_main(int argc, char **argv, const volatile sig_atomic_t *stop)
 {
 	struct migc_credentials *credentials = NULL;
-	struct receiving *r = calloc(1, sizeof(*r));
 	enum migc_outcome outcome = MIGC_OUTCOME_USAGE;
+	struct receiving *r;
 	int count = 0;
 	char **words;
 
-	if (argc < PERF_RECEIVER_WORDS || r == NULL)
+	if (argc < PERF_RECEIVER_WORDS)
+		return PERF_STATUS_USAGE;
+	r = calloc(1, sizeof(*r));
+	if (r == NULL)
 		return PERF_STATUS_USAGE;
 	r->fd = (int)strtol(argv[2], NULL, 10);
 	words = eal_words(argc, argv, &count);
