@@ -160,13 +160,14 @@ int main(int argc, char **argv)
 		fprintf(stderr, NAME ": %s\n", err.text);
 		return PERF_STATUS_USAGE;
 	}
+	/* before EAL, which takes its time: an early signal stops the test in order, too */
+	install_signals();
 	if (rte_eal_init(eal.argc, eal.argv) < 0) {
 		fprintf(stderr, NAME ": EAL does not start: %s (see its messages above)\n",
 			rte_strerror(rte_errno));
 		perf_pipeline_eal_free(&eal);
 		return PERF_STATUS_USAGE;
 	}
-	install_signals();
 	status = run_all(&options, &eal);
 	perf_pipeline_eal_free(&eal);
 	if (options.ptest == PERF_PIPELINE) {
