@@ -179,7 +179,8 @@ static void workers_keep_together(void **state)
 
 		migc_ladder_set_mean(&a, mean);
 		migc_ladder_set_mean(&b, mean);
-		pass(&a, 10, MIGC_LADDER_HELD);
+		pass(&a, 7, MIGC_LADDER_HELD);
+		pass(&a, 3, MIGC_LADDER_WORKING);
 		pass(&b, 10, MIGC_LADDER_STARVED);
 	}
 	assert_in_range(migc_ladder_position(&a) - migc_ladder_position(&b), 0, 800);
@@ -288,7 +289,7 @@ static void a_denser_codec_relieves_the_device_at_the_end_of_the_ladder(void **s
 	assert_int_equal(count(&l, 100, MIGC_LADDER_DEVICE_ROOM, 20000, MIGC_CODEC_DEFLATE), 100);
 }
 
-/* Turned each 25 ms by a window that opens and closes, the position comes to rest. */
+/* Turned each 30 ms by a window that opens and closes, the position comes to rest. */
 static void changes_of_direction_slow_it_down(void **state)
 {
 	struct migc_ladder l;
@@ -298,7 +299,9 @@ static void changes_of_direction_slow_it_down(void **state)
 	migc_ladder_init(&l, ALL, false, 0);
 	pass(&l, 80, MIGC_LADDER_HELD);
 	for (unsigned int i = 0; i < 40; i++) {
-		pass(&l, 25, i & 1 ? MIGC_LADDER_HELD : MIGC_LADDER_STARVED);
+		/* starved counts 2/3 of held up */
+		pass(&l, 20, i & 1 ? MIGC_LADDER_HELD : MIGC_LADDER_STARVED);
+		pass(&l, 10, i & 1 ? MIGC_LADDER_WORKING : MIGC_LADDER_STARVED);
 		if (i < 10)
 			continue;
 		low = migc_ladder_position(&l) < low ? migc_ladder_position(&l) : low;
