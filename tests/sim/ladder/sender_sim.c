@@ -231,9 +231,8 @@ static double window_wanted(const struct sim_flow *f, double acked)
 	return fmax(reno, fmin(cubic, f->window + acked / 2));
 }
 
-static void take_acks(struct sim_flow *f)
+static void take_acks(struct sim *s, struct sim_flow *f)
 {
-	struct sim *s = f->sim;
 	double *acked = &f->acks[s->step % ACK_STEPS];
 	double queue_ns = queued_all(s) / s->rate;
 
@@ -291,9 +290,8 @@ static double run_sender(struct sim_flow *f, double budget_ns)
 	}
 }
 
-static double run_receiver(struct sim_flow *f, double budget_ns)
+static double run_receiver(struct sim *s, struct sim_flow *f, double budget_ns)
 {
-	struct sim *s = f->sim;
 	uint64_t at = s->step + 1 + (uint64_t)(s->setup->rtt_us * 1000 / STEP_NS);
 
 	while (f->arrived > 0.5 && f->fifo_head != f->fifo_tail && budget_ns > 1) {
@@ -356,7 +354,7 @@ static void run_shared_core(struct sim *s, unsigned int core, unsigned int cores
 		struct sim_flow *f = &s->flow[best / 2];
 		double *ran = best & 1 ? &f->runtime_receiver : &f->runtime_sender;
 
-		left = best & 1 ? run_receiver(f, budget_ns) : run_sender(f, budget_ns);
+		left = best & 1 ? run_receiver(s, f, budget_ns) : run_sender(f, budget_ns);
 		*ran += budget_ns - left + 10;
 		budget_ns = left;
 		if (left > 1)
@@ -405,7 +403,7 @@ static void run_cores(struct sim *s)
 			struct sim_flow *f = &s->flow[(i + s->step) % s->setup->workers];
 
 			run_sender(f, STEP_NS);
-			run_receiver(f, STEP_NS);
+			run_receiver(s, f, STEP_NS);
 		}
 		return;
 	}
@@ -487,7 +485,7 @@ void sim_run(const struct sim_setup *setup, int codec, struct sim_result *out)
 	for (; s->now_ns < setup->seconds * 1e9; s->now_ns += STEP_NS, s->step++) {
 		set_phase(s);
 		for (unsigned int i = 0; i < setup->workers; i++)
-			take_acks(&s->flow[i]);
+			take_acks(s, &s->flow[i]);
 		run_cores(s);
 		run_link(s);
 		if (!setup->alone && setup->workers > 1 && s->step % MEAN_STEPS == 0)
