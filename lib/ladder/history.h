@@ -6,18 +6,20 @@
 
 /** @file What does not shrink is tried more and more rarely, and never not at all. */
 
-/** Blocks in a row that did not shrink before the first is skipped, and the first interval. */
-#define MIGC_LADDER_FAILED_MAX 4u
+/** Blocks in a row that did not shrink before the first is skipped. */
+#define MIGC_LADDER_FAILED_MAX 8u
+/** Of the blocks since the last that shrank, so many are the next interval: 1/8. */
+#define MIGC_LADDER_SKIP_SHIFT 3
 /** Longest interval, of codecs and of blocks that look incompressible. */
 #define MIGC_LADDER_CODEC_INTERVAL_MAX 64u
 #define MIGC_LADDER_LOOKS_INTERVAL_MAX 256u
+/** Looks are believed from the start, as if so many blocks had failed. */
+#define MIGC_LADDER_LOOKS_FAILED 128u
 
-/** Looks are believed from the start: the first block that is tried nevertheless is the 16th. */
 static inline void migc_ladder_trust_looks(struct migc_ladder_history *h)
 {
-	h->failed = MIGC_LADDER_FAILED_MAX;
-	h->interval = 16;
-	h->skip = 15;
+	h->failed = MIGC_LADDER_LOOKS_FAILED;
+	h->skip = MIGC_LADDER_LOOKS_FAILED >> MIGC_LADDER_SKIP_SHIFT;
 }
 
 /** @return whether this block is to be tried. */
@@ -26,6 +28,7 @@ static inline bool migc_ladder_history_try(struct migc_ladder_history *h)
 	if (h->skip == 0)
 		return true;
 	h->skip--;
+	h->failed++;
 	return false;
 }
 
@@ -33,18 +36,19 @@ static inline void migc_ladder_history_note(struct migc_ladder_history *h, bool 
 					    uint32_t interval_max)
 {
 	if (shrank) {
-		h->failed = h->interval = h->skip = 0;
+		h->failed = h->skip = 0;
 		return;
 	}
-	if (h->failed < MIGC_LADDER_FAILED_MAX)
-		h->failed++;
-	/* blocks that were begun before the first of them failed do not count each */
-	if (h->failed < MIGC_LADDER_FAILED_MAX || h->skip != 0)
+	/* blocks that were begun before the one that failed first do not count each */
+	if (h->skip != 0)
 		return;
-	h->interval = h->interval == 0 ? MIGC_LADDER_FAILED_MAX : 2 * h->interval;
-	if (h->interval > interval_max)
-		h->interval = interval_max;
-	h->skip = h->interval - 1;
+	if (h->failed < UINT32_MAX)
+		h->failed++;
+	if (h->failed < MIGC_LADDER_FAILED_MAX)
+		return;
+	h->skip = h->failed >> MIGC_LADDER_SKIP_SHIFT;
+	if (h->skip > interval_max)
+		h->skip = interval_max;
 }
 
 #endif

@@ -15,6 +15,12 @@
 #define GEAR_SLOWEST 4u
 /** Windows in one direction after which each further one doubles the speed. */
 #define RUN_LONG 8u
+/** A worker with a sixth of its congestion window free is as starved as one can be. */
+#define FREE_FULL 6u
+/** That counts 2/3 of being held up: per mille of the window over this. */
+#define STARVED_FULL 1500u
+/** A window takes a worker so much of the way to the mean of all. */
+#define PULL 4
 
 static const enum migc_codec_id cheap_to_dense[] = {
 	MIGC_CODEC_RAW,
@@ -40,7 +46,8 @@ void migc_ladder_init(struct migc_ladder *l, uint32_t codecs, bool device, uint3
 	    l->rung[l->rungs - 1] == MIGC_CODEC_ZSTD)
 		l->top += INT64_C(1) << 32;
 	l->speed = l->top / FULLY_HELD_TO_TOP_NS;
-	l->spare_per_mille = 1000;
+	l->spare_per_mille = l->free_per_mille = 1000;
+	l->mean = -1;
 	migc_ladder_trust_looks(&l->looks);
 }
 
@@ -71,6 +78,11 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most)
 	return value < least ? least : value > most ? most : value;
 }
 
+static int64_t pull(const struct migc_ladder *l)
+{
+	return l->mean < 0 ? 0 : (l->mean - l->position) / PULL;
+}
+
 static void end_window(struct migc_ladder *l)
 {
 	uint64_t spare_ns = l->window_ns * l->spare_per_mille / 1000;
@@ -78,7 +90,7 @@ static void end_window(struct migc_ladder *l)
 	int64_t net_ns = clamp((int64_t)(held_ns - l->starved_ns), -STEP_NS_MAX, STEP_NS_MAX);
 
 	change_gear(l, net_ns, l->window_ns);
-	l->position = clamp(l->position + net_ns * l->speed / (1 << l->gear), 0, l->top);
+	l->position = clamp(l->position + net_ns * l->speed / (1 << l->gear) + pull(l), 0, l->top);
 	l->window_ns = l->held_ns = l->starved_ns = 0;
 }
 
@@ -95,7 +107,7 @@ void migc_ladder_turn(struct migc_ladder *l, uint64_t now_ns, enum migc_ladder_s
 		l->held_ns += since_ns;
 		l->stats.held_ns += since_ns;
 	} else if (state == MIGC_LADDER_STARVED) {
-		l->starved_ns += since_ns;
+		l->starved_ns += since_ns * l->free_per_mille / STARVED_FULL;
 		l->stats.starved_ns += since_ns;
 	}
 	if (l->window_ns >= WINDOW_NS)
@@ -105,6 +117,16 @@ void migc_ladder_turn(struct migc_ladder *l, uint64_t now_ns, enum migc_ladder_s
 void migc_ladder_set_spare(struct migc_ladder *l, uint32_t per_mille)
 {
 	l->spare_per_mille = per_mille < 1000 ? per_mille : 1000;
+}
+
+void migc_ladder_set_free_window(struct migc_ladder *l, uint32_t per_mille)
+{
+	l->free_per_mille = per_mille < 1000 / FREE_FULL ? per_mille * FREE_FULL : 1000;
+}
+
+void migc_ladder_set_mean(struct migc_ladder *l, uint32_t per_mille)
+{
+	l->mean = clamp((int64_t)(((uint64_t)per_mille << 32) / 1000), 0, l->top);
 }
 
 uint32_t migc_ladder_position(const struct migc_ladder *l)

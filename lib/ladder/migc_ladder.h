@@ -51,8 +51,7 @@ enum migc_ladder_state {
 
 /** Codecs that did not shrink what they were given. */
 struct migc_ladder_history {
-	uint32_t failed; /**< blocks in a row */
-	uint32_t interval; /**< blocks from one attempt to the next; 0: each */
+	uint32_t failed; /**< blocks in a row, tried or skipped */
 	uint32_t skip; /**< blocks until the next attempt */
 };
 
@@ -74,7 +73,8 @@ struct migc_ladder {
 	uint32_t carry; /**< of error diffusion, 32 fractional bits */
 	uint64_t last_ns; /**< the call before; 0: none yet */
 	uint64_t window_ns, held_ns, starved_ns; /**< collected in this window */
-	uint32_t spare_per_mille;
+	uint32_t spare_per_mille, free_per_mille;
+	int64_t mean; /**< position of all workers; -1: not told */
 	uint32_t gear; /**< steps are divided by 2^gear */
 	uint32_t run; /**< windows in a row in `direction` */
 	int32_t direction;
@@ -123,6 +123,20 @@ void migc_ladder_turn(struct migc_ladder *l, uint64_t now_ns, enum migc_ladder_s
  * work is none that a denser codec could have. Never told: 1000, held up is to spare.
  */
 void migc_ladder_set_spare(struct migc_ladder *l, uint32_t per_mille);
+
+/**
+ * How much of the congestion window is free after this turn's packets have left, for the time until
+ * the next call. A worker that could send more but has nearly all of its window on its way is
+ * hardly starved: much of that may wait in a queue of the link. Never told: 1000.
+ */
+void migc_ladder_set_free_window(struct migc_ladder *l, uint32_t per_mille);
+
+/**
+ * The mean of migc_ladder_position() of all workers, to be told each 10 ms or so where there are
+ * several. Links are not shared evenly between connections; without this, one that gets more goes
+ * cheap, fills the link with it, and the others go dense and wait. Never told: each for itself.
+ */
+void migc_ladder_set_mean(struct migc_ladder *l, uint32_t per_mille);
 
 /** @return the position: 1000 a rung. With a device, 1000 * rungs: it is wholly relieved. */
 uint32_t migc_ladder_position(const struct migc_ladder *l);
