@@ -15,8 +15,8 @@
 #define DEAD_SECONDS 2u
 #define OPS 512u
 #define EXTERNALS 8192u
-/** Inline jobs between two polls. */
-#define INLINE_JOBS 2u
+/** Inline jobs between two polls: what is made goes out before the next is begun. */
+#define INLINE_JOBS 1u
 
 /** Names are the process's: a worker's compressor and its decompressor have different ones. */
 static void name_pool(const struct migc_codec *c, const char *kind, char *out)

@@ -14,6 +14,7 @@
 #include "send_path.h"
 
 #define PROGRESS_EVERY_NS UINT64_C(100000000)
+#define MEAN_EVERY_NS UINT64_C(10000000)
 #define SPARE_EVERY_NS UINT64_C(100000000) /* ten ticks of 100 Hz */
 #define MEMORY_EVERY_NS UINT64_C(250000000)
 #define ALL_CODECS ((1u << MIGC_CODEC_COUNT) - 1)
@@ -67,15 +68,37 @@ void engine_start_worker(struct engine *e, unsigned int worker)
 	__atomic_store_n(&e->workers[worker].started, 1, __ATOMIC_RELEASE);
 }
 
-void engine_measure_spare(struct engine *e, uint64_t now_ns)
+static void tell_mean(struct engine *e)
 {
-	if (!e->config->codec_auto || now_ns - e->spare_ns < SPARE_EVERY_NS)
-		return;
-	e->spare_ns = now_ns;
+	uint32_t sum = 0;
+
+	for (unsigned int i = 0; i < e->connections; i++)
+		sum += __atomic_load_n(&e->workers[i].ladder_per_mille, __ATOMIC_RELAXED);
+	for (unsigned int i = 0; i < e->connections; i++)
+		__atomic_store_n(&e->workers[i].mean_per_mille, sum / e->connections,
+				 __ATOMIC_RELAXED);
+}
+
+static void tell_spare(struct engine *e)
+{
 	spare_cpu_update(&e->spare);
 	for (unsigned int i = 0; i < e->worker_count; i++)
 		__atomic_store_n(&e->workers[i].spare_per_mille, e->spare.per_mille,
 				 __ATOMIC_RELAXED);
+}
+
+void engine_advise_ladders(struct engine *e, uint64_t now_ns)
+{
+	if (!e->config->codec_auto)
+		return;
+	if (now_ns - e->mean_ns >= MEAN_EVERY_NS) {
+		e->mean_ns = now_ns;
+		tell_mean(e);
+	}
+	if (now_ns - e->spare_ns >= SPARE_EVERY_NS) {
+		e->spare_ns = now_ns;
+		tell_spare(e);
+	}
 }
 
 /** Peers that were turned away are worth a line each: somebody may be knocking. */

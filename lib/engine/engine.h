@@ -43,7 +43,7 @@ struct engine {
 	uint64_t end_ns;
 	uint64_t stop_ns, resumed_ns; /**< downtime, when both are set */
 	struct spare_cpu spare;
-	uint64_t progress_ns, memory_ns, qemu_poll_ns, spare_ns;
+	uint64_t progress_ns, memory_ns, qemu_poll_ns, spare_ns, mean_ns;
 	uint64_t own_bytes_peak;
 	const char *state; /**< last one told */
 	uint32_t refusals_told[WORKERS_MAX];
@@ -73,8 +73,8 @@ void engine_idle(void *engine);
 enum migc_transport_state engine_worker_state(const struct engine *e, unsigned int worker);
 /** The failure of any worker, or NULL. */
 const struct migc_error *engine_failure(const struct engine *e);
-/** Main lcore, often: tell the workers how much of their cores nobody uses. */
-void engine_measure_spare(struct engine *e, uint64_t now_ns);
+/** Main lcore, often: what the workers' ladders cannot know, the others and the cores. */
+void engine_advise_ladders(struct engine *e, uint64_t now_ns);
 /** Tell the state if it is another than before; call progress when it is time. */
 void engine_tell(struct engine *e, const char *state);
 

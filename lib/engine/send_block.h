@@ -45,6 +45,7 @@ struct send_path {
 	bool adapts; /**< the ladder chooses for each block; else: */
 	enum migc_codec_id codec_id;
 	struct migc_ladder ladder;
+	uint64_t unsent_max; /**< bytes that may wait for a packet */
 	bool held; /**< since the last turn, blocks could not be begun for want of room ahead */
 	struct migc_dirty *dirty;
 	struct rte_ring *spans;

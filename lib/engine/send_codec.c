@@ -6,6 +6,13 @@
 
 #include "send_codec.h"
 
+/**
+ * Bytes that may wait in the transport for a packet: enough to fill packets, few enough that a
+ * page is read late, that a slow link does not fill memory, and that the ladder hears of it soon.
+ */
+#define UNSENT_BYTES_MIN (128u << 10)
+#define UNSENT_BYTES_MAX (512u << 10)
+
 void send_codec_agree(struct send_path *path, const struct migc_msg_hello_ack *ack)
 {
 	uint32_t codecs = ack->codecs & path->codecs;
@@ -69,7 +76,13 @@ static bool is_starved(const struct send_path *path, uint64_t now_ns)
 void send_codec_turn(struct send_path *path, uint64_t now_ns)
 {
 	enum migc_ladder_state state = MIGC_LADDER_WORKING;
+	struct worker *w = path->worker;
+	uint64_t window_bytes, free_bytes;
 
+	migc_transport_window(path->worker->transport, &window_bytes, &free_bytes);
+	path->unsent_max = window_bytes < UNSENT_BYTES_MIN   ? UNSENT_BYTES_MIN
+			   : window_bytes > UNSENT_BYTES_MAX ? UNSENT_BYTES_MAX
+							     : window_bytes;
 	if (!path->adapts)
 		return;
 	if (path->held)
@@ -79,7 +92,15 @@ void send_codec_turn(struct send_path *path, uint64_t now_ns)
 	else if (is_starved(path, now_ns))
 		state = MIGC_LADDER_STARVED;
 	path->held = false;
+	if (window_bytes)
+		migc_ladder_set_free_window(&path->ladder,
+					    (uint32_t)(free_bytes * 1000 / window_bytes));
 	migc_ladder_set_spare(&path->ladder,
-			      __atomic_load_n(&path->worker->spare_per_mille, __ATOMIC_RELAXED));
+			      __atomic_load_n(&w->spare_per_mille, __ATOMIC_RELAXED));
+	if (w->count > 1)
+		migc_ladder_set_mean(&path->ladder,
+				     __atomic_load_n(&w->mean_per_mille, __ATOMIC_RELAXED));
 	migc_ladder_turn(&path->ladder, now_ns, state);
+	__atomic_store_n(&w->ladder_per_mille, migc_ladder_position(&path->ladder),
+			 __ATOMIC_RELAXED);
 }

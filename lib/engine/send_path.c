@@ -11,11 +11,6 @@
 #include "send_codec.h"
 #include "send_path.h"
 
-/**
- * Bytes that may wait in the transport for a packet: enough to fill packets, few enough that a
- * page is read late and that a slow link does not fill memory.
- */
-#define UNSENT_BYTES_MAX (512u << 10)
 /** Raw blocks hold no buffers: bound what may be on its way by bytes. */
 #define UNACKED_BYTES_MAX (48u << 20)
 #define CODEC_BURST 32u
@@ -130,7 +125,7 @@ static bool transport_has_room(struct send_path *path)
 {
 	struct migc_transport *t = path->worker->transport;
 
-	return migc_transport_unsent_bytes(t) < UNSENT_BYTES_MAX &&
+	return migc_transport_unsent_bytes(t) < path->unsent_max &&
 	       migc_transport_unacked_bytes(t) < UNACKED_BYTES_MAX;
 }
 
@@ -338,7 +333,6 @@ void send_path_counters(const struct send_path *path, struct worker_counters *ou
 	out->data_pages = path->collector.data_pages;
 	out->looked_incompressible = path->ladder.stats.looked_incompressible;
 	out->codec_skipped = path->ladder.stats.skipped;
-	out->ladder_per_mille = migc_ladder_position(&path->ladder);
 	if (path->codec)
 		migc_codec_stats(path->codec, &out->codec);
 }

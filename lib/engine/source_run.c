@@ -526,7 +526,7 @@ static void run(struct source *s)
 		if (s->saving)
 			poll_saving(s);
 		poll_qemu(s, now);
-		engine_measure_spare(s->e, now);
+		engine_advise_ladders(s->e, now);
 		poll_operator(s, now);
 		handle_events(s);
 		engine_tell(s->e, migc_source_state(s->session));

@@ -58,7 +58,6 @@ struct worker_counters {
 	struct migc_codec_stats codec;
 	uint64_t looked_incompressible; /**< blocks sent raw for their looks */
 	uint64_t codec_skipped; /**< blocks sent raw as those before did not shrink */
-	uint32_t ladder_per_mille; /**< position of the ladder, 1000 a rung */
 	uint64_t injected_loss, injected_reorder, injected_duplicate, injected_corrupt;
 };
 
@@ -102,6 +101,8 @@ struct worker {
 	struct byte_fifo to_peer, from_peer; /**< control messages */
 	uint32_t started; /**< main: may use its transport */
 	uint32_t stop; /**< main */
+	uint32_t ladder_per_mille; /**< worker: position of its ladder, 1000 a rung */
+	uint32_t mean_per_mille; /**< main: the mean of all workers' positions */
 	uint32_t spare_per_mille; /**< main: of the workers' cores, what nobody uses */
 	uint32_t close; /**< main: close the connection with close_text */
 	char close_text[128]; /**< main, before close */

@@ -173,6 +173,9 @@ unsigned int migc_transport_room(const struct migc_transport *t, unsigned int st
 uint64_t migc_transport_unsent_bytes(const struct migc_transport *t);
 /** @return whether congestion and flow control would let a packet go now. */
 bool migc_transport_window_open(const struct migc_transport *t);
+/** The congestion window, and what of it is free, in bytes; both 0 without a connection. */
+void migc_transport_window(const struct migc_transport *t, uint64_t *window_bytes,
+			   uint64_t *free_bytes);
 /** @return bytes queued on all streams that are not acknowledged yet. */
 uint64_t migc_transport_unacked_bytes(const struct migc_transport *t);
 /** Received bytes were used up: let the peer send as many more. */

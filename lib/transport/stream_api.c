@@ -49,6 +49,17 @@ bool migc_transport_window_open(const struct migc_transport *t)
 	       ngtcp2_conn_get_max_data_left(t->conn) > 0;
 }
 
+void migc_transport_window(const struct migc_transport *t, uint64_t *window_bytes,
+			   uint64_t *free_bytes)
+{
+	ngtcp2_conn_stat stat = {0};
+
+	if (t->conn)
+		ngtcp2_conn_get_conn_stat(t->conn, &stat);
+	*window_bytes = stat.cwnd;
+	*free_bytes = stat.cwnd > stat.bytes_in_flight ? stat.cwnd - stat.bytes_in_flight : 0;
+}
+
 void migc_transport_consumed(struct migc_transport *t, unsigned int stream, uint64_t bytes)
 {
 	struct migc_stream *s;
