@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the system tests, one after the other, each in a process of its own with a time limit, and
 looks after each for what it left behind. Needs root.
-usage: run.py [--build DIR] [--full] [--filter REGEX] [--codec CODEC] [--list]"""
+usage: run.py [--build DIR] [--full] [--filter REGEX] [--codec CODEC] [--inject SPEC]
+[--list]"""
 
 import argparse
 import fcntl
@@ -121,6 +122,7 @@ def arguments():
     parser.add_argument("--full", action="store_true", help="also the long ones")
     parser.add_argument("--filter", default="", help="only names that match this expression")
     parser.add_argument("--codec", help="of all migrations whose test asks for none")
+    parser.add_argument("--inject", help="into both ends of all migrations whose test has none")
     parser.add_argument("--list", action="store_true")
     return parser.parse_args()
 
@@ -142,7 +144,7 @@ def main():
     guest = subprocess.run([os.path.join(HERE, "..", "guest", "build-initramfs")], check=True,
                            stdout=subprocess.PIPE, text=True).stdout.strip()
     take_turns()
-    Context.codec = options.codec
+    Context.codec, Context.inject = options.codec, options.inject
     counts = {PASSED: 0, FAILED: 0, SKIPPED: 0}
     for number, test in enumerate(tests):
         start = time.monotonic()

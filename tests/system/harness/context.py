@@ -18,6 +18,8 @@ from .vm import Shape, Vm, check_continuity
 class Context:
     codec = None
     """--codec of senders whose words have none; None: the program's own choice."""
+    inject = None
+    """--inject of both ends whose words have none."""
 
     def __init__(self, token, scratch, program, guest):
         self.token, self.scratch, self.program, self.guest = token, scratch, program, guest
@@ -120,6 +122,8 @@ class Context:
         all_words = [role, "--ip", address + "/24"]
         if source:
             all_words += ["--connect", DESTINATION_ADDRESS]
+        if self.inject and "--inject" not in words:
+            all_words += ["--inject", self.inject]
         if source and self.codec and "--codec" not in words:
             all_words += ["--codec", self.codec]
         if mtu != 1500:

@@ -145,7 +145,17 @@ class Endpoint:
         result = self.finish(timeout)
         check(result.status == status, "%s: exit status %s instead of %d\n%s", self.name,
               result.status, status, self.log())
+        if status == 0 and self.context.inject and result.report:
+            self.check_injected(result.report)
         return result
+
+    def check_injected(self, report):
+        """What was injected into all of a run is counted, where there was enough to hit."""
+        if report["network"]["packets"] < 2000:
+            return
+        for kind in ("dropped", "reordered", "duplicated"):
+            check(report["inject"][kind] > 0, "%s: the report counts none %s: %s", self.name, kind,
+                  report["inject"])
 
     def kill(self):
         if self.process.poll() is None:
