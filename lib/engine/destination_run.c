@@ -220,7 +220,7 @@ static bool handle_event(struct destination *d)
 		return false;
 	event.now_ns = clock_now_ns();
 	if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_ROUND_END)
-		d->e->hurry = event.msg->round.final;
+		engine_hurry(d->e, event.msg->round.final);
 	migc_destination_event(d->session, &event);
 	while (!d->finished && migc_destination_action(d->session, &action))
 		act(d, &action);

@@ -19,13 +19,12 @@
 #define MEMORY_EVERY_NS UINT64_C(250000000)
 #define ALL_CODECS ((1u << MIGC_CODEC_COUNT) - 1)
 #define DISCONNECT_NS UINT64_C(1000000000)
-#define MAIN_SLEEP_NS 1000000
-#define MAIN_SLEEP_STOPPED_NS 30000
+#define MAIN_SLEEP_NS 2000000
+#define MAIN_SLEEP_HURRY_NS 30000
 
 void engine_pump(struct engine *e)
 {
-	/* while the guest is stopped every moment counts; while it runs, its cores do */
-	struct timespec sleep = {0, e->hurry ? MAIN_SLEEP_STOPPED_NS : MAIN_SLEEP_NS};
+	struct timespec sleep = {0, e->hurry ? MAIN_SLEEP_HURRY_NS : MAIN_SLEEP_NS};
 
 	if (!e->single) {
 		nanosleep(&sleep, NULL);
@@ -35,6 +34,15 @@ void engine_pump(struct engine *e)
 		e->workers[0].idle_turns = 0;
 	else
 		worker_back_off(&e->workers[0]);
+}
+
+void engine_hurry(struct engine *e, bool hurry)
+{
+	if (e->hurry == hurry)
+		return;
+	e->hurry = hurry;
+	for (unsigned int i = 0; i < e->worker_count; i++)
+		__atomic_store_n(&e->workers[i].hurry, hurry, __ATOMIC_RELAXED);
 }
 
 void engine_idle(void *engine)

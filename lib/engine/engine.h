@@ -34,7 +34,7 @@ struct engine {
 	unsigned int connections; /**< of them, used by this session */
 	bool single; /**< one lcore: the main lcore runs the worker in turn */
 	bool launched;
-	bool hurry; /**< the guest is stopped: every moment counts */
+	bool hurry; /**< the guest is stopped and messages go to and fro: every moment counts */
 	uint64_t begin_ns; /**< when the run began */
 	uint64_t connected_ns; /**< when the peer was there; a receiver may have waited for days */
 	uint32_t expected_downtime_ms; /**< source; UINT32_MAX: not known */
@@ -67,6 +67,8 @@ void engine_start_worker(struct engine *e, unsigned int worker);
 void engine_disconnect(struct engine *e, const char *reason);
 /** Main lcore: let time pass usefully (one lcore: a turn of the worker; else a short sleep). */
 void engine_pump(struct engine *e);
+/** From now on every moment counts, or does not any more. */
+void engine_hurry(struct engine *e, bool hurry);
 /** The same as idle callback. */
 void engine_idle(void *engine);
 /** @return transport state of a worker as it last said. */

@@ -269,7 +269,6 @@ static void stop_guest(struct source *s)
 	struct migc_error error = {0};
 	struct engine *e = s->e;
 
-	e->hurry = true;
 	if (e->qemu == NULL) {
 		event_queue_add(&s->events, MIGC_EV_GUEST_STOPPED);
 		return;
@@ -514,6 +513,7 @@ static void run(struct source *s)
 	while (!s->finished) {
 		uint64_t now = clock_now_ns();
 
+		engine_hurry(s->e, s->stopping || (s->e->stop_ns && !s->feeding));
 		engine_pump(s->e);
 		poll_peer(s);
 		handle_events(s);

@@ -15,13 +15,14 @@
 /** Turns without work before the first sleep. */
 #define IDLE_TURNS_PAUSE 8u
 /*
- * A sleep costs a timer and a switch to and fro, some microseconds, and in a virtual machine tens.
- * So it is as long as makes a quarter of a burst come meanwhile, as network cards moderate their
- * interrupts; not so long that a window (some hundred KiB) is over before it ends.
+ * A sleep costs a timer and a switch to and fro: some microseconds, in a virtual machine 20. So it
+ * is as long as makes at least a quarter of a burst come meanwhile, and shorter when a whole one
+ * does, as network cards moderate their interrupts.
  */
 #define SLEEP_MIN_NS 40000u
-#define SLEEP_BUSY_MAX_NS 100000u /* packets flow */
-#define SLEEP_IDLE_MAX_NS 200000u /* none came during the last sleep */
+#define SLEEP_MAX_NS 500000u
+/** No connection yet: a receiver may wait for days. */
+#define SLEEP_UNCONNECTED_MAX_NS 4000000u
 
 void worker_fail(struct worker *w, int code, const char *text)
 {
@@ -91,7 +92,7 @@ static void moderate(struct worker *w, unsigned int packets)
 	if (packets >= WORKER_BURST)
 		w->sleep_ns = RTE_MAX(w->sleep_ns / 2, SLEEP_MIN_NS);
 	else if (packets < WORKER_BURST / 4)
-		w->sleep_ns = RTE_MIN(w->sleep_ns + w->sleep_ns / 4, SLEEP_BUSY_MAX_NS);
+		w->sleep_ns = RTE_MIN(w->sleep_ns + w->sleep_ns / 4, SLEEP_MAX_NS);
 }
 
 bool worker_turn(struct worker *w)
@@ -128,6 +129,7 @@ bool worker_turn(struct worker *w)
 
 void worker_back_off(struct worker *w)
 {
+	bool connected = migc_transport_state(w->transport) == MIGC_TRANSPORT_CONNECTED;
 	struct timespec sleep = {0};
 
 	if (++w->idle_turns < IDLE_TURNS_PAUSE) {
@@ -135,8 +137,10 @@ void worker_back_off(struct worker *w)
 		return;
 	}
 	if (w->slept)
-		w->sleep_ns = RTE_MIN(w->sleep_ns * 2, SLEEP_IDLE_MAX_NS);
-	w->sleep_ns = RTE_MAX(w->sleep_ns, SLEEP_MIN_NS);
+		w->sleep_ns = RTE_MIN(w->sleep_ns * 2,
+				      connected ? SLEEP_MAX_NS : SLEEP_UNCONNECTED_MAX_NS);
+	if (w->sleep_ns < SLEEP_MIN_NS || __atomic_load_n(&w->hurry, __ATOMIC_RELAXED))
+		w->sleep_ns = SLEEP_MIN_NS;
 	w->slept = true;
 	sleep.tv_nsec = (long)w->sleep_ns;
 	/* there is nothing to do, and a core that is polled for nothing is a core taken from a

@@ -101,6 +101,7 @@ struct worker {
 	struct byte_fifo to_peer, from_peer; /**< control messages */
 	uint32_t started; /**< main: may use its transport */
 	uint32_t stop; /**< main */
+	uint32_t hurry; /**< main: the guest is stopped, sleep but shortly */
 	uint32_t ladder_per_mille; /**< worker: position of its ladder, 1000 a rung */
 	uint32_t mean_per_mille; /**< main: the mean of all workers' positions */
 	uint32_t spare_per_mille; /**< main: of the workers' cores, what nobody uses */
