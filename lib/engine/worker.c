@@ -3,8 +3,10 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include <rte_cpuflags.h>
 #include <rte_cycles.h>
 #include <rte_pause.h>
+#include <rte_power_intrinsics.h>
 
 #include "clock.h"
 #include "receive_path.h"
@@ -12,8 +14,9 @@
 #include "worker.h"
 
 #define PUBLISH_EVERY_NS UINT64_C(2000000)
-/** Turns without work before the first sleep. */
+/** Turns without work before the first sleep; a pause between two where the CPU has TPAUSE. */
 #define IDLE_TURNS_PAUSE 8u
+#define POWER_PAUSE_NS UINT64_C(2000)
 /*
  * A sleep costs a timer and a switch to and fro: some microseconds, in a virtual machine 20. So it
  * is as long as makes at least a quarter of a burst come meanwhile, and shorter when a whole one
@@ -133,7 +136,10 @@ void worker_back_off(struct worker *w)
 	struct timespec sleep = {0};
 
 	if (++w->idle_turns < IDLE_TURNS_PAUSE) {
-		rte_pause();
+		if (w->power_pause_cycles)
+			rte_power_pause(rte_rdtsc() + w->power_pause_cycles);
+		else
+			rte_pause();
 		return;
 	}
 	if (w->slept)
@@ -148,6 +154,15 @@ void worker_back_off(struct worker *w)
 	nanosleep(&sleep, NULL);
 	/* one look, then on with sleeping */
 	w->idle_turns = IDLE_TURNS_PAUSE;
+}
+
+void worker_find_pause(struct worker *w)
+{
+	struct rte_cpu_intrinsics intrinsics;
+
+	rte_cpu_get_intrinsics_support(&intrinsics);
+	if (intrinsics.power_pause)
+		w->power_pause_cycles = rte_get_tsc_hz() * POWER_PAUSE_NS / UINT64_C(1000000000);
 }
 
 int worker_main(void *worker)

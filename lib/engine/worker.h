@@ -97,20 +97,26 @@ struct worker {
 	uint32_t sleep_ns; /**< how long, next time */
 	uint64_t publish_ns;
 
+	uint64_t power_pause_cycles; /**< a longer pause that the CPU has (TPAUSE); 0: none */
+
 	/* shared with the main lcore; each word has one writer */
 	struct byte_fifo to_peer, from_peer; /**< control messages */
-	uint32_t started; /**< main: may use its transport */
-	uint32_t stop; /**< main */
-	uint32_t hurry; /**< main: the guest is stopped, sleep but shortly */
-	uint32_t ladder_per_mille; /**< worker: position of its ladder, 1000 a rung */
-	uint32_t mean_per_mille; /**< main: the mean of all workers' positions */
-	uint32_t spare_per_mille; /**< main: of the workers' cores, what nobody uses */
-	uint32_t close; /**< main: close the connection with close_text */
-	char close_text[128]; /**< main, before close */
-	uint32_t transport_state; /**< worker: enum migc_transport_state */
-	uint32_t failed; /**< worker: failure is set and final */
+
+	/* written by the main lcore, seldom: the worker reads it in its own cache */
+	uint32_t started __attribute__((aligned(64))); /**< may use its transport */
+	uint32_t stop;
+	uint32_t hurry; /**< the guest is stopped: sleep but shortly */
+	uint32_t mean_per_mille; /**< the mean of all workers' ladder positions */
+	uint32_t spare_per_mille; /**< of the workers' cores, what nobody uses */
+	uint32_t close; /**< close the connection with close_text */
+	char close_text[128]; /**< before close */
+
+	/* written by the worker, each turn; read by the main lcore each 2 ms at the most */
+	uint32_t transport_state __attribute__((aligned(64))); /**< enum migc_transport_state */
+	uint32_t ladder_per_mille; /**< position of its ladder, 1000 a rung */
+	uint32_t failed; /**< failure is set and final */
 	struct migc_error failure;
-	uint32_t refusals; /**< worker: handshakes failed; refusal_text is that of the last */
+	uint32_t refusals; /**< handshakes failed; refusal_text is that of the last */
 	struct migc_error refusal;
 	struct worker_counters published;
 	uint32_t published_sequence; /**< seqlock: odd while published is being written */
@@ -120,7 +126,9 @@ struct worker {
 int worker_main(void *worker);
 /** One turn of everything. @return whether anything was done. */
 bool worker_turn(struct worker *w);
-/** What a worker does when turns bring nothing: pause, then short sleeps. */
+/** Before the first turn: what this CPU can pause with. */
+void worker_find_pause(struct worker *w);
+/** What a worker does when turns bring nothing: pause, then sleeps. */
 void worker_back_off(struct worker *w);
 /** Fail the whole migration: keep the first cause, tell the main lcore. */
 void worker_fail(struct worker *w, int code, const char *text);
