@@ -124,17 +124,18 @@ def show(bench, runs):
     with open(os.path.join(bench.out, "table.json"), "w", encoding="utf-8") as f:
         json.dump({"conditions": facts, "turns": bench.repeat, "rows": rows, "targets": verdicts,
                    "targets-mean-other-conditions": other}, f, indent=1)
-    picture = draw(rows, os.path.join(bench.out, "bench.png"))
+    missing = draw(rows, os.path.join(bench.out, "bench.png"))
     print()
-    say("%s: runs.json, table.json%s" % (bench.out, ", bench.png" if picture else
-                                         "; no picture: python3-matplotlib is not there"))
+    say("%s: runs.json, table.json, %s" % (bench.out, "bench.png" if missing is None else
+                                           "no picture: " + missing))
 
 
 def plan(bench):
     seconds, lines = estimate_s(bench)
     for line in lines:
         say(line)
-    say("%d turns: about %d minutes" % (bench.repeat, -(-seconds // 60)))
+    say("%d turn%s: about %d minutes" % (bench.repeat, "s"[:bench.repeat != 1],
+                                         -(-seconds // 60)))
 
 
 def run_all(bench, runs):

@@ -80,7 +80,10 @@ class LivePair:
         begin, pages = time.monotonic(), self.here.pages()
         time.sleep(1)
         self.rate = megabytes_per_second(self.here.pages() - pages, time.monotonic() - begin)
-        self.pages = 0  # written when the migration begins
+        self.begin, self.pages = 0.0, 0
+
+    def mark_begin(self):
+        self.begin, self.pages = time.time(), self.here.pages()
 
     def confirm(self, fields):
         """@return more fields, once the guest was seen to go on where it went to."""
@@ -102,11 +105,11 @@ class LivePair:
         return {**fields, "goes-on": True,
                 "blackout-ms": round((stamp(resumed) - stamp(stopped)) * 1e3, 3),
                 "dirtied-mb-s": round(megabytes_per_second(
-                    last - self.pages, fields["seconds"]), 1)}
+                    last - self.pages, stamp(stopped) - self.begin), 1)}
 
 
 def finish(bench, pair, migration):
-    pair.pages = pair.here.pages()
+    pair.mark_begin()
     fields = pair.confirm(migration.finish(bench.live_timeout))
     return {**fields, "filled-bytes": bench.fill * MIB}
 

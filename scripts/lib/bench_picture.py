@@ -11,14 +11,14 @@ def place_text(row):
 
 
 def draw(rows, path):
-    """@return whether a picture was made: without matplotlib, or without rows, there is none."""
+    """@return None, or why there is no picture."""
     try:
         import matplotlib
     except ImportError:
-        return False
+        return "python3-matplotlib is not there"
     rows = [row for row in rows if row.get("converged")]
     if not rows:
-        return False
+        return "no run ended well"
     matplotlib.use("Agg")
     from matplotlib import pyplot
     places = {place(row): place_text(row) for row in rows}
@@ -38,4 +38,4 @@ def draw(rows, path):
     figure.tight_layout()
     figure.savefig(path, dpi=120)
     pyplot.close(figure)
-    return True
+    return None
