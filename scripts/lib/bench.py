@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "system"))
 
 import bench_options  # noqa: E402
 from bench_link import link_text  # noqa: E402
-from bench_live import live_by_migcomp, live_by_qemu  # noqa: E402
+from bench_live import build_guest, live_by_migcomp, live_by_qemu  # noqa: E402
 from bench_machine import (RunFailed, Unusable, check_room, clean_up, corpus,  # noqa: E402
                            make_image)
 from bench_methods import estimate_s  # noqa: E402
@@ -54,7 +54,7 @@ def conditions(bench):
     return {"ram-mib": bench.ram, "fill-mib": bench.fill,
             "destination": "cold" if bench.cold else "warm", "mtu": bench.mtu,
             "workers": bench.workers, "cpus": len(os.sched_getaffinity(0)), "cpu": model,
-            "kernel": platform.release(), "qemu": version(),
+            "kernel": platform.release(), "qemu": bench.qemu,
             "tls": "dpdk-migcomp: on (pre-shared key); QEMU: off",
             "set-mib": bench.set, "downtime-limit-ms": bench.downtime_limit,
             "send-eal": bench.send_eal, "recv-eal": bench.recv_eal,
@@ -139,8 +139,13 @@ def plan(bench):
 
 
 def run_all(bench, runs):
+    if not os.access(bench.program, os.X_OK):
+        raise Unusable("no program %s: run scripts/build, or give --program" % bench.program)
     bench.unit = corpus(bench.corpus)
     check_room(bench.ram)
+    bench.qemu = version()
+    if bench.live:
+        build_guest(bench.scratch)
     os.makedirs(bench.out, exist_ok=True)
     bench.key = os.path.join(bench.scratch, "key")
     with open(os.open(bench.key, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as f:

@@ -11,7 +11,7 @@ import tempfile
 import time
 
 from bench_link import BenchLink
-from bench_machine import IMAGE_START_MIB, MIB, RunFailed, clear, make_image
+from bench_machine import IMAGE_START_MIB, MIB, RunFailed, Unusable, clear, make_image
 from bench_migcomp import MigcompMigration
 from bench_qemu import QemuMigration, Vm, ram_words
 from bench_qmp import stamp
@@ -49,7 +49,9 @@ class GuestStatus:
 def build_guest(scratch):
     path = os.path.join(scratch, "bench-guest.elf")
     if not os.path.exists(path):
-        subprocess.run([BUILD, path], check=True)
+        done = subprocess.run([BUILD, path], stderr=subprocess.PIPE, text=True, check=False)
+        if done.returncode != 0:
+            raise Unusable("the guest of live runs cannot be built: " + done.stderr)
     return path
 
 

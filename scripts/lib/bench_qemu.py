@@ -8,7 +8,8 @@ import tempfile
 import time
 
 from bench_link import BenchLink
-from bench_machine import MIB, MachineWatch, RunFailed, clear, cpu_seconds, differing_pages
+from bench_machine import (MIB, MachineWatch, RunFailed, Unusable, clear, cpu_seconds,
+                           differing_pages)
 from bench_qmp import EventQmp, stamp
 
 QEMU = os.environ.get("BENCH_QEMU", "qemu-system-x86_64")
@@ -16,7 +17,10 @@ PORT = 4444
 
 
 def version():
-    done = subprocess.run([QEMU, "--version"], stdout=subprocess.PIPE, text=True, check=True)
+    try:
+        done = subprocess.run([QEMU, "--version"], stdout=subprocess.PIPE, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Unusable("%s does not run: %s" % (QEMU, error)) from error
     return done.stdout.splitlines()[0]
 
 
