@@ -1,104 +1,188 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""The measuring part of scripts/bench: all methods in turns, so that drift falls on all alike."""
+"""The measuring part of scripts/bench: all methods in turns, so that drift falls on all alike.
+What it starts and makes goes away with it, whatever ends it."""
 
-import argparse
 import json
 import os
+import platform
+import signal
 import sys
+import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "system"))
 
-from bench_machine import clear, corpus, make_image  # noqa: E402
-from bench_migcomp import run_migcomp  # noqa: E402
-from bench_qemu import run_qemu  # noqa: E402
-from bench_table import draw, link_text, print_table, summarize  # noqa: E402
+import bench_options  # noqa: E402
+from bench_link import link_text  # noqa: E402
+from bench_live import build_guest, live_by_migcomp, live_by_qemu  # noqa: E402
+from bench_machine import (RunFailed, Unusable, check_room, clean_up, corpus,  # noqa: E402
+                           make_image)
+from bench_methods import estimate_s  # noqa: E402
+from bench_migcomp import copy_by_migcomp  # noqa: E402
+from bench_picture import draw  # noqa: E402
+from bench_qemu import copy_by_qemu, version  # noqa: E402
+from bench_summary import summarize  # noqa: E402
+from bench_table import print_live_table, print_targets, print_table  # noqa: E402
+from bench_targets import departures, evaluate, load  # noqa: E402
+from harness.leaks import TOKEN_VARIABLE  # noqa: E402
 
-METHODS = {
-    "auto": (run_migcomp, ["--codec", "auto"]),
-    "raw": (run_migcomp, ["--codec", "raw"]),
-    "lz4": (run_migcomp, ["--codec", "lz4"]),
-    "deflate": (run_migcomp, ["--codec", "deflate"]),
-    "zstd": (run_migcomp, ["--codec", "zstd"]),
-    "qemu-none": (run_qemu, ("none", 2)),
-    "qemu-zlib": (run_qemu, ("zlib", 2)),
-    "qemu-zstd": (run_qemu, ("zstd", 2)),
-    "qemu-none-4": (run_qemu, ("none", 4)),
-    "qemu-zlib-4": (run_qemu, ("zlib", 4)),
-    "qemu-zstd-4": (run_qemu, ("zstd", 4)),
-}
-DEFAULT = "raw,lz4,deflate,zstd,qemu-none,qemu-zlib,qemu-zstd"
+COPY = {"migcomp": copy_by_migcomp, "qemu": copy_by_qemu}
+LIVE = {"migcomp": live_by_migcomp, "qemu": live_by_qemu}
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def parse():
-    p = argparse.ArgumentParser(prog="bench", description=__doc__)
-    p.add_argument("--program", default="build/app/migcomp/dpdk-migcomp")
-    p.add_argument("--links", default="1,2.5,5,10,unlimited",
-                   help="Gbit/s; ours on an unlimited link is memif")
-    p.add_argument("--methods", default=DEFAULT, help="of: " + ", ".join(METHODS))
-    p.add_argument("--repeat", type=int, default=3)
-    p.add_argument("--ram", type=int, default=4096, help="MiB")
-    p.add_argument("--fill", type=int, default=3584, help="MiB of it with the corpus")
-    p.add_argument("--corpus", help="a file; default: the Silesia files in ../shared/data")
-    p.add_argument("--mtu", type=int, default=9000)
-    p.add_argument("--workers", type=int, default=2)
-    p.add_argument("--timeout", type=float, default=300)
-    p.add_argument("--out", default="bench-results")
-    bench = p.parse_args()
-    bench.links = [None if w == "unlimited" else float(w) for w in bench.links.split(",")]
-    bench.methods = bench.methods.split(",")
-    for word in bench.methods:
-        if word not in METHODS:
-            p.error("no method %s; there are: %s" % (word, ", ".join(METHODS)))
-    if bench.fill + 16 > bench.ram:
-        p.error("--fill and 16 MiB do not fit --ram")
-    return bench
+class Interrupted(BaseException):
+    """Not an Exception: no failed run swallows it."""
 
 
-def measure(bench, runs, path):
+def interrupt(number, _frame):
+    for other in SIGNALS:
+        signal.signal(other, signal.SIG_IGN)
+    raise Interrupted(number)
+
+
+def say(text):
+    print("bench: " + text, flush=True)
+
+
+def conditions(bench):
+    with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
+        model = next((line.split(":", 1)[1].strip() for line in f if "model name" in line), "?")
+    return {"ram-mib": bench.ram, "fill-mib": bench.fill,
+            "destination": "cold" if bench.cold else "warm", "mtu": bench.mtu,
+            "workers": bench.workers, "cpus": len(os.sched_getaffinity(0)), "cpu": model,
+            "kernel": platform.release(), "qemu": bench.qemu,
+            "tls": "dpdk-migcomp: on (pre-shared key); QEMU: off",
+            "set-mib": bench.set, "downtime-limit-ms": bench.downtime_limit,
+            "send-eal": bench.send_eal, "recv-eal": bench.recv_eal,
+            "send-port": bench.send_port, "recv-port": bench.recv_port,
+            "methods": {name: " ".join(m.words) or "multifd-compression=%s" % m.codec
+                        for name, m in bench.methods.items()}}
+
+
+def one_run(bench, word, gbit, rate):
+    """Fields of a run; of one that failed, its error."""
+    method = bench.methods[word]
+    run = {"kind": "live" if rate else "copy", "link-gbit": gbit, "dirty-mb-s": rate,
+           "method": word, "tool": method.tool,
+           "channels": method.channels or bench.workers}
+    try:
+        if rate:
+            run |= LIVE[method.tool](bench, method, gbit, rate)
+        else:
+            run |= COPY[method.tool](bench, method, gbit)
+    except (RunFailed, OSError, ValueError, KeyError) as error:
+        run["error"] = "%s: %s" % (type(error).__name__, error)
+    return run
+
+
+def run_text(run):
+    if "error" in run:
+        return "FAILED: " + run["error"]
+    text = "%.2f s, CPU %.1f + %.1f s" % (run["seconds"], run["send-cpu-s"], run["recv-cpu-s"])
+    if run["kind"] == "copy":
+        return text + (", MEMORY DIFFERS" if run["differing-pages"] else "")
+    if not run["converged"]:
+        return text + ", does not converge"
+    return text + ", blackout %.0f ms, %d rounds" % (run["blackout-ms"], run["rounds"])
+
+
+def measure(bench, runs):
+    path = os.path.join(bench.out, "runs.json")
+    jobs = [(gbit, 0, word) for gbit in bench.links for word in bench.methods_at[gbit]]
+    jobs += [(*pair, word) for pair in bench.live for word in bench.live_methods]
+    image_is_whole = False
     for turn in range(bench.repeat):
-        for gbit in bench.links:
-            for word in bench.methods:
-                function, method = METHODS[word]
-                run = function(bench, method, gbit)
-                run["link-gbit"] = gbit
-                runs.append(run)
-                print("bench: %d/%d %s %s: %.2f s, CPU %.1f + %.1f s%s" % (
-                    turn + 1, bench.repeat, link_text(gbit), word, run["seconds"],
-                    run["send-cpu-s"], run["recv-cpu-s"],
-                    ", MEMORY DIFFERS" if run["differing-pages"] else ""), flush=True)
-                with open(path, "w", encoding="utf-8") as f:
-                    json.dump(runs, f, indent=1)
-                time.sleep(0.5)
+        for gbit, rate, word in jobs:
+            # a live guest writes into the image; each makes it anew for itself
+            if not rate and not image_is_whole:
+                make_image(bench.image, bench.unit, bench.ram, bench.fill)
+            image_is_whole = not rate
+            run = one_run(bench, word, gbit, rate)
+            runs.append(run)
+            say("%d/%d %s%s %s: %s" % (turn + 1, bench.repeat, link_text(gbit),
+                                       ", %d MB/s" % rate if rate else "", word, run_text(run)))
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump(runs, f, indent=1)
+            time.sleep(0.5)
+
+
+def show(bench, runs):
+    facts, rows = conditions(bench), summarize(runs)
+    targets = load()
+    verdicts, other = evaluate(rows, targets), departures(targets, facts, bench.repeat)
+    print("\n%s destination; MTU %d; %d workers or 2 channels a side unless said; %d CPUs (%s); "
+          "%s; TLS on for dpdk-migcomp, off for QEMU" % (
+              facts["destination"].capitalize(), bench.mtu, bench.workers, facts["cpus"],
+              facts["cpu"], facts["qemu"]))
+    print_table(rows)
+    print_live_table(rows)
+    print_targets(verdicts, other)
+    with open(os.path.join(bench.out, "table.json"), "w", encoding="utf-8") as f:
+        json.dump({"conditions": facts, "turns": bench.repeat, "rows": rows, "targets": verdicts,
+                   "targets-mean-other-conditions": other}, f, indent=1)
+    missing = draw(rows, os.path.join(bench.out, "bench.png"))
+    print()
+    say("%s: runs.json, table.json, %s" % (bench.out, "bench.png" if missing is None else
+                                           "no picture: " + missing))
+
+
+def plan(bench):
+    seconds, lines = estimate_s(bench)
+    for line in lines:
+        say(line)
+    say("%d turn%s: about %d minutes" % (bench.repeat, "s"[:bench.repeat != 1],
+                                         -(-seconds // 60)))
+
+
+def run_all(bench, runs):
+    if not os.access(bench.program, os.X_OK):
+        raise Unusable("no program %s: run scripts/build, or give --program" % bench.program)
+    bench.unit = corpus(bench.corpus)
+    check_room(bench.ram)
+    bench.qemu = version()
+    if bench.live:
+        build_guest(bench.scratch)
+    os.makedirs(bench.out, exist_ok=True)
+    bench.key = os.path.join(bench.scratch, "key")
+    with open(os.open(bench.key, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as f:
+        f.write("bench:%s\n" % os.urandom(32).hex())
+    measure(bench, runs)
 
 
 def main():
-    bench = parse()
-    os.makedirs(bench.out, exist_ok=True)
-    bench.image = "/dev/shm/migcbench%d-source" % os.getpid()
-    bench.out_dir, bench.out = bench.out, "/dev/shm/migcbench%d-destination" % os.getpid()
-    runs = []
-    unit = corpus(bench.corpus)
-    if not unit:
-        sys.exit("bench: the corpus is empty: give --corpus FILE")
+    bench = bench_options.parse()
+    plan(bench)
+    if bench.plan:
+        return 0
+    bench.token = "migcbench%d" % os.getpid()
+    os.environ[TOKEN_VARIABLE] = bench.token
+    bench.image = "/dev/shm/%s-source" % bench.token
+    bench.destination = "/dev/shm/%s-destination" % bench.token
+    for number in SIGNALS:
+        signal.signal(number, interrupt)
+    runs, status = [], 0
+    bench.scratch = tempfile.mkdtemp(prefix=bench.token + "-")
     try:
-        make_image(bench.image, unit, bench.ram, bench.fill)
-        clear(bench.out, bench.ram)
-        measure(bench, runs, os.path.join(bench.out_dir, "runs.json"))
+        run_all(bench, runs)
+    except Unusable as error:
+        print("bench: %s" % error, file=sys.stderr)
+        status = 1
+    except Interrupted as interrupted:
+        print("bench: %s: cleaned up" % signal.Signals(interrupted.args[0]).name, file=sys.stderr)
+        status = 128 + interrupted.args[0]
     finally:
-        for path in (bench.image, bench.out):
-            if os.path.exists(path):
-                os.unlink(path)
-    rows = summarize(runs)
-    print_table(rows)
-    with open(os.path.join(bench.out_dir, "table.json"), "w", encoding="utf-8") as f:
-        json.dump(rows, f, indent=1)
-    if draw(rows, os.path.join(bench.out_dir, "bench.png")):
-        print("\nbench: %s/bench.png, table.json, runs.json" % bench.out_dir)
-    return 1 if any(r["differing-pages"] for r in runs) else 0
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        clean_up(bench.token, bench.scratch)
+    if runs:
+        show(bench, runs)
+    if status == 0 and any("error" in run or run.get("differing-pages") for run in runs):
+        status = 2
+    return status
 
 
 if __name__ == "__main__":

@@ -1,46 +1,95 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What a run needs of the machine: guest memory, a link with a rate, CPU time of processes."""
+"""What a run needs of the machine: guest memory, room for it, CPU time, and the machine as it was
+afterwards."""
 
 import os
+import shutil
+import signal
 import subprocess
+import time
 import zipfile
+
+from harness.leaks import namespaces, processes
+from harness.memory_image import corpus_directory
 
 MIB = 1 << 20
 HZ = os.sysconf("SC_CLK_TCK")
-SILESIA = "../shared/data/silesia"
+IMAGE_START_MIB = 16
+OTHER_MIB = 1024  # QEMUs, dpdk-migcomp and this program, beside the images
+
+
+class Unusable(Exception):
+    """This machine, as it is, cannot run the benchmark; the text says what to do."""
+
+
+class RunFailed(Exception):
+    """One run did not end as it must; the others may."""
 
 
 def corpus(path):
-    """Bytes of the corpus: a file, or the Silesia files next to the source tree."""
-    if path:
-        with open(path, "rb") as f:
-            return f.read()
+    """Bytes of the corpus: a file, the files of a directory, or the Silesia files that are next
+    to the source tree."""
+    path = path or corpus_directory()
+    if not path or not os.path.exists(path):
+        raise Unusable("no corpus%s: put the Silesia files into ../shared/data/silesia, or give "
+                       "--corpus FILE or --corpus DIRECTORY" % (" at " + path if path else ""))
+    names = [path]
+    if os.path.isdir(path):
+        names = [os.path.join(path, name) for name in sorted(os.listdir(path))]
     data = b""
-    for name in sorted(os.listdir(SILESIA)):
-        with zipfile.ZipFile(os.path.join(SILESIA, name)) as archive:
-            data += b"".join(archive.read(n) for n in archive.namelist())
+    for name in names:
+        if name.endswith(".zip"):
+            with zipfile.ZipFile(name) as archive:
+                data += b"".join(archive.read(n) for n in archive.namelist())
+        elif os.path.isfile(name):
+            with open(name, "rb") as f:
+                data += f.read()
+    if not data:
+        raise Unusable("the corpus at %s is empty" % path)
     return data
 
 
+def check_room(ram_mib):
+    """Before anything is made: the two images must fit."""
+    stat = os.statvfs("/dev/shm")
+    free = stat.f_bavail * stat.f_frsize // MIB
+    if free < 2 * ram_mib:
+        raise Unusable("/dev/shm has %d MiB free, two images of %d MiB do not fit: smaller --ram "
+                       "and --fill, or remount it larger" % (free, ram_mib))
+    with open("/proc/meminfo", encoding="ascii") as f:
+        memory = dict(line.split(":", 1) for line in f)
+    available = int(memory["MemAvailable"].split()[0]) // 1024
+    if available < 2 * ram_mib + OTHER_MIB:
+        raise Unusable("%d MiB of memory are available, two images of %d MiB and %d MiB for the "
+                       "programs are needed: smaller --ram and --fill" % (
+                           available, ram_mib, OTHER_MIB))
+
+
 def make_image(path, unit, ram_mib, fill_mib):
-    """16 MiB of zeros, the corpus end to end (repeats do not fall on pages), zeros; all allocated.
-    """
-    with open(path, "wb") as f:
-        f.write(bytes(16 * MIB))
+    """16 MiB of zeros, the corpus end to end (repeats do not fall on pages), zeros; all allocated,
+    in place when the file is there."""
+    with open(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "wb") as f:
+        f.truncate(ram_mib * MIB)
+        f.write(bytes(IMAGE_START_MIB * MIB))
         left = fill_mib * MIB
         while left:
             f.write(unit[:left])
             left -= min(left, len(unit))
-        for _ in range(ram_mib - fill_mib - 16):
+        for _ in range(ram_mib - fill_mib - IMAGE_START_MIB):
             f.write(bytes(MIB))
 
 
-def clear(path, ram_mib):
-    """A warm destination: zeros, all allocated, the same pages in every run."""
+def clear(path, ram_mib, cold):
+    """The destination before a run. Warm: zeros, all allocated, the same pages in every run.
+    Cold: no file."""
+    if cold:
+        if os.path.exists(path):
+            os.unlink(path)
+        return
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     os.ftruncate(fd, ram_mib * MIB)
-    for i in range(ram_mib // 4):
-        os.pwrite(fd, bytes(4 * MIB), i * 4 * MIB)
+    for i in range(ram_mib):
+        os.pwrite(fd, bytes(MIB), i * MIB)
     os.close(fd)
 
 
@@ -50,77 +99,68 @@ def differing_pages(a, b):
         while True:
             x, y = f.read(4 * MIB), g.read(4 * MIB)
             if x != y:
-                bad += sum(x[i:i + 4096] != y[i:i + 4096] for i in range(0, len(x), 4096))
-            if not x:
+                bad += sum(x[i:i + 4096] != y[i:i + 4096]
+                           for i in range(0, max(len(x), len(y)), 4096))
+            if not x and not y:
                 return bad
 
 
-def cpu_seconds(pid):
-    """utime + stime of a process, its threads included. Also of one that has ended and was not
-    waited for."""
-    with open("/proc/%d/stat" % pid, encoding="ascii", errors="replace") as f:
+def cpu_seconds(pid, thread=None):
+    """utime + stime of a process, its threads included, or of one thread. Also of a process that
+    has ended and was not waited for."""
+    task = "/task/%d" % thread if thread else ""
+    with open("/proc/%d%s/stat" % (pid, task), encoding="ascii", errors="replace") as f:
         fields = f.read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / HZ
+
+
+class MachineWatch:
+    """CPU seconds of the whole machine from here on: the work of veth and of softirqs is not in
+    any process's."""
+
+    def __init__(self):
+        self.before = self._read()
+
+    @staticmethod
+    def _read():
+        with open("/proc/stat", encoding="ascii") as f:
+            user, nice, system, _, _, irq, softirq, steal = [
+                int(x) / HZ for x in f.readline().split()[1:9]]
+        own = os.times()
+        return {"machine-busy-s": user + nice + system + irq + softirq - own.user - own.system,
+                "machine-softirq-s": irq + softirq, "machine-steal-s": steal}
+
+    def stop(self):
+        """@return fields of a run; this program's own CPU time is not in the busy time."""
+        now = self._read()
+        return {name: round(now[name] - self.before[name], 3) for name in now}
 
 
 def run(*argv, check=True):
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                           check=False)
     if check and done.returncode != 0:
-        raise RuntimeError("%s: %s" % (" ".join(argv), done.stderr.strip()))
+        raise RunFailed("%s: %s" % (" ".join(argv), done.stderr.strip()))
     return done.stdout
 
 
-class BenchLink:
-    """Two namespaces joined by a veth pair, a rate by tbf at both ends. `kernel`: addresses for
-    QEMU; without, the ends belong to DPDK."""
-
-    INTERFACE = "v0"
-    ADDRESS = {"source": "192.0.2.1", "destination": "192.0.2.2"}
-
-    def __init__(self, gbit, mtu, kernel):
-        self.gbit, self.mtu, self.kernel = gbit, mtu, kernel
-        self.name = {side: "migcbench%d-%s" % (os.getpid(), side[:3]) for side in self.ADDRESS}
-
-    def __enter__(self):
-        try:
-            self._make()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def _make(self):
-        names = [self.name["source"], self.name["destination"]]
-        for name in names:
-            run("ip", "netns", "add", name)
-        run("ip", "link", "add", self.INTERFACE, "netns", names[0], "type", "veth",
-            "peer", "name", self.INTERFACE, "netns", names[1])
-        for side, name in self.name.items():
-            if self.kernel:
-                run("ip", "-n", name, "addr", "add", self.ADDRESS[side] + "/24",
-                    "dev", self.INTERFACE)
-            run("ip", "-n", name, "link", "set", "lo", "up")
-            run("ip", "-n", name, "link", "set", self.INTERFACE, "mtu", str(self.mtu), "up")
-            if self.gbit:
-                bits = self.gbit * 1e9
-                # a millisecond of tokens, and not less than four GSO packets; 20 ms of queue
-                run("tc", "-n", name, "qdisc", "add", "dev", self.INTERFACE, "root", "tbf",
-                    "rate", "%dbit" % bits, "burst", str(int(max(1 << 18, bits / 8000))),
-                    "limit", str(int(max(4 << 20, bits / 8 * 0.02))))
-
-    def __exit__(self, *exc):
-        for name in self.name.values():
+def clean_up(token, scratch):
+    """Whatever ended it: no process, namespace or file of ours is left. Processes are found by
+    the token in their environment."""
+    for _ in range(50):
+        left = processes(token)
+        for pid in left:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        if not left:
+            break
+        time.sleep(0.1)
+    for name in namespaces():
+        if name.startswith(token + "-"):
             run("ip", "netns", "del", name, check=False)
-
-    def inside(self, side):
-        return ["ip", "netns", "exec", self.name[side]]
-
-    def sent_bytes(self):
-        """Of both ends."""
-        total = 0
-        for name in self.name.values():
-            text = run("ip", "netns", "exec", name, "cat",
-                       "/sys/class/net/%s/statistics/tx_bytes" % self.INTERFACE)
-            total += int(text)
-        return total
+    for name in os.listdir("/dev/shm"):
+        if name.startswith(token + "-"):
+            os.unlink(os.path.join("/dev/shm", name))
+    shutil.rmtree(scratch, ignore_errors=True)

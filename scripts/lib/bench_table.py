@@ -1,81 +1,100 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Medians of runs, as the table of QEMU's QATzip series and as a picture."""
+"""Rows as text: the table of QEMU's QATzip series and more columns, and the targets."""
 
-from statistics import median
-
-
-def link_text(gbit):
-    return "%g Gbit/s" % gbit if gbit else "unlimited"
+from bench_link import link_text
 
 
-def summarize(runs):
-    """Rows of medians, in the order in which they first ran."""
-    groups = {}
-    for run in runs:
-        key = (run["link-gbit"] or 0, run["tool"], run["method"], run["channels"])
-        groups.setdefault(key, []).append(run)
-    rows = []
-    for (gbit, tool, method, channels), group in groups.items():
-        row = {"link-gbit": gbit, "tool": tool, "method": method, "channels": channels,
-               "runs": len(group), "bad": sum(r["differing-pages"] for r in group)}
-        for name in ("seconds", "send-cpu-s", "recv-cpu-s", "wire-bytes"):
-            row[name] = median(r[name] for r in group)
-        row["spread"] = (max(r["seconds"] for r in group) -
-                         min(r["seconds"] for r in group)) / row["seconds"]
-        row["cpu-s"] = median(r["send-cpu-s"] + r["recv-cpu-s"] for r in group)
-        row["gbit-s"] = group[0]["filled-bytes"] * 8 / row["seconds"] / 1e9
-        row["gib"] = group[0]["filled-bytes"] / 2**30
-        rows.append(row)
-    for row in rows:
-        peers = [r for r in rows if r["tool"] == "qemu" and r["link-gbit"] == row["link-gbit"]]
-        best = min(peers, key=lambda r: r["seconds"], default=None)
-        row["to-best"] = row["seconds"] / best["seconds"] if best else None
-        row["cpu-to-best"] = row["cpu-s"] / best["cpu-s"] if best else None
-    return rows
+def number(value, form="%.2f"):
+    return "-" if value is None else form % value
 
 
-HEAD = ("| method | ch | time s | throughput Gbit/s | send CPU % | recv CPU % | CPU s/GiB "
-        "| wire MB | time to QEMU's best | CPU to it |")
+def print_lines(head, lines):
+    print("| %s |\n|%s" % (" | ".join(head), "---|" * len(head)))
+    for cells in lines:
+        print("| %s |" % " | ".join(cells))
+
+
+def label(row):
+    text = "%s x%d" % (row["method"], row["channels"])
+    if row["failed"]:
+        text += " (%d of %d FAILED)" % (row["failed"], row["runs"])
+    if row.get("differing-pages"):
+        text += " MEMORY DIFFERS"
+    return text
+
+
+def seconds(row):
+    if not row.get("converged"):
+        return "-"
+    return "%.2f (+-%.0f %%)" % (row["seconds"], row["spread"] * 50)
+
+
+HEAD = ("method", "total time s", "throughput Gbit/s", "send CPU %", "recv CPU %", "CPU s/GiB",
+        "machine CPU s", "wire MB", "downtime ms", "time to QEMU's best", "CPU to it")
+
+
+def copy_cells(row):
+    wire = row.get("wire-bytes")
+    return (label(row), seconds(row), number(row.get("gbit-s")),
+            number(row.get("send-cpu-percent"), "%.0f"),
+            number(row.get("recv-cpu-percent"), "%.0f"), number(row.get("cpu-s-per-gib")),
+            number(row.get("machine-busy-s"), "%.1f"), number(wire and wire / 1e6, "%.0f"),
+            number(row.get("downtime-ms"), "%.0f"), number(row.get("to-best")),
+            number(row.get("cpu-to-best")))
+
+
+LIVE_HEAD = ("method", "total time s", "converged", "blackout ms", "own downtime ms", "rounds",
+             "send CPU s", "recv CPU s", "machine CPU s", "wire MB", "dirtied MB/s",
+             "time to QEMU's best", "CPU to it")
+
+
+def live_cells(row):
+    wire = row.get("wire-bytes")
+    return (label(row), seconds(row), "yes" if row.get("converged") else "NO",
+            number(row.get("blackout-ms"), "%.0f"), number(row.get("downtime-ms"), "%.0f"),
+            number(row.get("rounds"), "%.0f"), number(row.get("send-cpu-s"), "%.1f"),
+            number(row.get("recv-cpu-s"), "%.1f"), number(row.get("machine-busy-s"), "%.1f"),
+            number(wire and wire / 1e6, "%.0f"), number(row.get("dirtied-mb-s"), "%.0f"),
+            number(row.get("to-best")), number(row.get("cpu-to-best")))
 
 
 def print_table(rows):
-    for gbit in dict.fromkeys(r["link-gbit"] for r in rows):
-        print("\n%s\n%s\n%s" % (link_text(gbit), HEAD, "|" + "---|" * 10))
-        for r in rows:
-            if r["link-gbit"] != gbit:
-                continue
-            ratio = ["%.2f" % r[k] if r[k] else "-" for k in ("to-best", "cpu-to-best")]
-            print("| %s %s | %d | %.2f (+-%.0f %%) | %.2f | %.0f | %.0f | %.2f | %.0f | %s | %s |%s"
-                  % (r["tool"], r["method"], r["channels"], r["seconds"], r["spread"] * 50,
-                     r["gbit-s"], r["send-cpu-s"] / r["seconds"] * 100,
-                     r["recv-cpu-s"] / r["seconds"] * 100, r["cpu-s"] / r["gib"],
-                     r["wire-bytes"] / 1e6, *ratio, " MEMORY DIFFERS" if r["bad"] else ""))
+    copies = [row for row in rows if row["kind"] == "copy"]
+    for gbit in dict.fromkeys(row["link-gbit"] for row in copies):
+        print("\n%s: copies" % link_text(gbit))
+        print_lines(HEAD, [copy_cells(row) for row in copies if row["link-gbit"] == gbit])
 
 
-def draw(rows, path):
-    """@return whether a picture was made: without matplotlib there is none."""
-    try:
-        import matplotlib
-    except ImportError:
-        return False
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-    links = list(dict.fromkeys(r["link-gbit"] for r in rows))
-    names = list(dict.fromkeys((r["tool"], r["method"], r["channels"]) for r in rows))
-    figure, axes = pyplot.subplots(2, 1, figsize=(10, 9), sharex=True)
-    width = 0.8 / len(names)
-    for i, name in enumerate(names):
-        for axis, field in zip(axes, ("seconds", "cpu-s")):
-            values = [next((r[field] for r in rows if r["link-gbit"] == link and
-                            (r["tool"], r["method"], r["channels"]) == name), 0)
-                      for link in links]
-            axis.bar([x + i * width for x in range(len(links))], values, width,
-                     label="%s %s x%d" % name)
-    axes[0].set_ylabel("total time, s")
-    axes[1].set_ylabel("CPU seconds, both ends")
-    axes[1].set_xticks([x + 0.4 - width / 2 for x in range(len(links))],
-                       [link_text(link) for link in links])
-    axes[0].legend(fontsize="small")
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    return True
+def print_live_table(rows):
+    live = [row for row in rows if row["kind"] == "live"]
+    for gbit, rate in dict.fromkeys((row["link-gbit"], row["dirty-mb-s"]) for row in live):
+        print("\n%s: live, %d MB/s dirtied" % (link_text(gbit), rate))
+        print_lines(LIVE_HEAD, [live_cells(row) for row in live
+                                if (row["link-gbit"], row["dirty-mb-s"]) == (gbit, rate)])
+
+
+def place_text(target):
+    link = target["link"]
+    text = link if link == "unlimited" else "%g Gbit/s" % link
+    return text + (", live %d MB/s" % target["dirty"] if "dirty" in target else "")
+
+
+def verdict_text(verdict):
+    if verdict["met"] is None:
+        return "not measured"
+    return "met" if verdict["met"] else "NOT MET"
+
+
+def print_targets(verdicts, departures):
+    print("\nTargets")
+    lines = []
+    for v in verdicts:
+        limit = "<= %.2f" % v["at-most"] if "at-most" in v else ">= %.2f" % v["at-least"]
+        lines.append((place_text(v), v["method"], v["text"], limit, number(v["value"]),
+                      v["compared-with"] or "-", verdict_text(v)))
+    print_lines(("link", "method", "what", "limit", "measured", "against", ""), lines)
+    met = [v["met"] for v in verdicts]
+    print("%d met, %d not met, %d not measured" % (met.count(True), met.count(False),
+                                                  met.count(None)))
+    if departures:
+        print("These targets are for other conditions: " + "; ".join(departures))

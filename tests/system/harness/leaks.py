@@ -13,8 +13,8 @@ TOKEN_VARIABLE = "MIGC_TEST_TOKEN"
 HUGEPAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 NR_HUGEPAGES = HUGEPAGES + "nr_hugepages"
 OURS = re.compile(r"migc|^rte|dpdk", re.I)
-# made by another run of these tests, or by unit tests
-OTHERS = re.compile(r"migc(demo)?\d+|migc-(qemu-test|guestmem)-")
+# made by another run of these tests, by the demo, the benchmark or unit tests
+OTHERS = re.compile(r"migc(demo|bench)?\d+|migc-(qemu-test|guestmem)-")
 
 
 def read_number(path):
