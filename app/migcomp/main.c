@@ -142,6 +142,7 @@ static int configure(const struct options *o, struct migc_engine_config *config,
 	config->codec.block_pages = o->block_pages;
 	config->compressdev = o->compressdev;
 	config->no_fallback = o->no_fallback;
+	config->delta_cache_bytes = o->delta_cache_bytes;
 	config->dirty = dirty_kind(o->dirty);
 	config->downtime_limit_ms = o->downtime_limit_ms;
 	config->timeout_s = o->timeout_s;

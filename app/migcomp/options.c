@@ -12,6 +12,8 @@
 #define LEVEL_MAX 19u
 #define MTU_MIN 1280u
 #define DOWNTIME_LIMIT_MS_MAX 2000000u /* as QEMU's */
+#define DELTA_CACHE_BYTES_MIN (UINT64_C(1) << 20)
+#define DELTA_CACHE_BYTES_MAX (UINT64_C(1) << 40)
 #define TIMEOUT_S_MAX (UINT32_MAX / 1000u)
 
 /* getopt_long() values: above all characters, so that short options cannot be taken for them. */
@@ -39,6 +41,7 @@ const struct option options_words[WORDS + 1] = {
 	NEEDS(WORD_COMPRESSDEV, "compressdev"),
 	ALONE(WORD_NO_FALLBACK, "no-fallback"),
 	NEEDS(WORD_BLOCK_PAGES, "block-pages"),
+	NEEDS(WORD_DELTA_CACHE, "delta-cache"),
 	NEEDS(WORD_DIRTY, "dirty"),
 	NEEDS(WORD_DOWNTIME_LIMIT, "downtime-limit"),
 	NEEDS(WORD_MAX_BANDWIDTH, "max-bandwidth"),
@@ -313,6 +316,20 @@ static int take_rate(const struct options_parse *p, const char *text)
 	return 0;
 }
 
+static int take_delta_cache(const struct options_parse *p, const char *text)
+{
+	uint64_t bytes;
+
+	if (migc_parse_size(text, &bytes) ||
+	    (bytes && (bytes < DELTA_CACHE_BYTES_MIN || bytes > DELTA_CACHE_BYTES_MAX)))
+		return migc_error_set(p->err, -EINVAL,
+				      "--delta-cache: '%s' is not a size from 1m to 1t, such as "
+				      "64m, or 0 for no deltas",
+				      text);
+	p->out->delta_cache_bytes = bytes;
+	return 0;
+}
+
 static int take_word(struct options_parse *p, enum word word, const char *text)
 {
 	struct options *o = p->out;
@@ -339,6 +356,8 @@ static int take_word(struct options_parse *p, enum word word, const char *text)
 		return take_throttle(p, text);
 	case WORD_MAX_BANDWIDTH:
 		return take_rate(p, text);
+	case WORD_DELTA_CACHE:
+		return take_delta_cache(p, text);
 	case WORD_PORT:
 	case WORD_MTU:
 	case WORD_LEVEL:
@@ -444,7 +463,10 @@ int options_parse(int argc, char **argv, struct options *out, struct migc_error 
 {
 	struct options_parse p = {.out = out, .err = err};
 
-	*out = (struct options){.port = OPTIONS_DEFAULT_PORT, .level = 1, .downtime_limit_ms = 300};
+	*out = (struct options){.port = OPTIONS_DEFAULT_PORT,
+				.level = 1,
+				.downtime_limit_ms = 300,
+				.delta_cache_bytes = OPTIONS_DEFAULT_DELTA_CACHE};
 	for (int i = 1; i < argc; i++) {
 		out->help |= !strcmp(argv[i], "--help");
 		out->version |= !strcmp(argv[i], "--version");

@@ -12,6 +12,7 @@
 
 #define OPTIONS_MEM_MAX 64u
 #define OPTIONS_DEFAULT_PORT 4433
+#define OPTIONS_DEFAULT_DELTA_CACHE (UINT64_C(64) << 20) /* as QEMU's xbzrle-cache-size */
 
 enum options_codec {
 	OPTIONS_CODEC_AUTO, /**< deflate with raw escape */
@@ -74,6 +75,7 @@ struct options {
 	const char *compressdev;
 	bool no_fallback;
 	unsigned int block_pages; /**< 0: from the device */
+	uint64_t delta_cache_bytes; /**< 0: no deltas */
 
 	enum options_dirty dirty;
 	uint32_t downtime_limit_ms;

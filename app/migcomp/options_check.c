@@ -6,9 +6,10 @@
 
 /* What only the sender decides; given to a receiver they would do nothing. */
 static const enum word send_only[] = {
-	WORD_CONNECT, WORD_TLS_HOSTNAME,   WORD_CODEC,          WORD_LEVEL,
-	WORD_HUFFMAN, WORD_DIRTY,          WORD_DOWNTIME_LIMIT, WORD_MAX_BANDWIDTH,
-	WORD_TIMEOUT, WORD_TIMEOUT_ACTION, WORD_THROTTLE,       WORD_VERIFY,
+	WORD_CONNECT,       WORD_TLS_HOSTNAME, WORD_CODEC,          WORD_LEVEL,
+	WORD_DELTA_CACHE,   WORD_HUFFMAN,      WORD_DIRTY,          WORD_DOWNTIME_LIMIT,
+	WORD_MAX_BANDWIDTH, WORD_TIMEOUT,      WORD_TIMEOUT_ACTION, WORD_THROTTLE,
+	WORD_VERIFY,
 };
 
 static int check_role(const struct options_parse *p)
@@ -102,17 +103,18 @@ static int check_network(const struct options_parse *p)
 /** What there is to set of each codec. */
 static int check_codec(const struct options_parse *p)
 {
-	static const enum word of_compression[] = {WORD_LEVEL, WORD_HUFFMAN, WORD_COMPRESSDEV};
+	static const enum word of_compression[] = {WORD_LEVEL, WORD_HUFFMAN, WORD_COMPRESSDEV,
+						   WORD_DELTA_CACHE};
 	static const struct {
 		const char *is;
-		bool takes[3];
+		bool takes[4];
 		int level_max;
 	} codecs[] = {
-		[OPTIONS_CODEC_AUTO] = {"auto has these", {true, true, true}, 9},
-		[OPTIONS_CODEC_RAW] = {"raw compresses nothing", {false, false, false}, 0},
-		[OPTIONS_CODEC_DEFLATE] = {"deflate has these", {true, true, true}, 9},
-		[OPTIONS_CODEC_LZ4] = {"lz4 has no settings", {false, false, false}, 0},
-		[OPTIONS_CODEC_ZSTD] = {"zstd has levels only", {true, false, false}, 19},
+		[OPTIONS_CODEC_AUTO] = {"auto has these", {true, true, true, true}, 9},
+		[OPTIONS_CODEC_RAW] = {"raw compresses nothing", {false, false, false, false}, 0},
+		[OPTIONS_CODEC_DEFLATE] = {"deflate has these", {true, true, true, true}, 9},
+		[OPTIONS_CODEC_LZ4] = {"lz4 has no settings", {false, false, false, true}, 0},
+		[OPTIONS_CODEC_ZSTD] = {"zstd has levels only", {true, false, false, true}, 19},
 	};
 	const struct options *o = p->out;
 

@@ -62,7 +62,7 @@ static void check_guest(struct destination *d)
 					       migc_codec_block_pages(e->devices, MIGC_CODEC_RAW));
 	d->ack.deflate_pages = (uint16_t)RTE_MIN(
 		d->ack.block_pages, migc_codec_block_pages(e->devices, MIGC_CODEC_DEFLATE));
-	d->ack.codecs = hello->codecs & engine_codecs(e);
+	d->ack.codecs = hello->codecs & (engine_codecs(e) | MIGC_CODECS_DELTA);
 	d->ack.workers = hello->workers < e->worker_count ? hello->workers
 							  : (uint16_t)e->worker_count;
 	e->connections = d->ack.workers;

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "engine.h"
+#include "send_path.h"
 
 #define NS_PER_MS UINT64_C(1000000)
 
@@ -28,6 +29,20 @@ static void add_codec(struct migc_report *r, const struct worker_counters *c)
 	r->compression.gathered_bytes += c->codec.gathered_bytes;
 	r->compression.copied_pages += c->copied_pages;
 	r->inject.codec_error += c->codec.injected;
+}
+
+static void add_delta(struct migc_report *r, const struct worker *w,
+		      const struct worker_counters *c)
+{
+	if (w->send)
+		r->delta.cache_bytes += send_path_delta_pages(w->send) * MIGC_PAGE_BYTES;
+	r->delta.blocks += c->delta_blocks;
+	r->delta.pages += c->delta_pages;
+	r->delta.bytes += c->delta_bytes;
+	r->delta.unchanged += c->delta.same;
+	r->delta.misses += c->delta.misses;
+	r->delta.overflow += c->delta.dense + c->delta_overflow;
+	r->delta.lookups += c->delta.deltas + c->delta.same + c->delta.dense + c->delta.misses;
 }
 
 static void add_network(struct migc_report *r, const struct worker_counters *c)
@@ -79,6 +94,7 @@ static void add_workers(struct engine *e, struct migc_report *r)
 		r->ram.duplicate_pages += c.zero_pages;
 		r->ram.normal_pages += c.data_pages;
 		add_codec(r, &c);
+		add_delta(r, &e->workers[i], &c);
 		add_network(r, &c);
 		add_drops(r, &c);
 	}

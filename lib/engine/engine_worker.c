@@ -191,9 +191,10 @@ static void close_worker(struct engine *e, struct worker *w)
 		migc_transport_abandon(w->transport, give_back, w);
 		migc_transport_free(w->transport);
 	}
+	/* first: a device may still read or write what the paths have */
+	migc_codec_free(e->codec[w->index]);
 	send_path_free(w->send);
 	receive_path_free(w->receive);
-	migc_codec_free(e->codec[w->index]);
 	migc_inet_free(w->inet);
 	migc_inject_drain(&w->inject_rx);
 	migc_inject_drain(&w->inject_tx);

@@ -60,6 +60,7 @@ struct migc_engine_config {
 	int zstd_level;
 	const char *compressdev;
 	bool no_fallback;
+	uint64_t delta_cache_bytes; /**< source: of all workers; 0: no deltas */
 
 	/* migration */
 	enum migc_dirty_kind dirty;

@@ -6,11 +6,15 @@
 #include <rte_malloc.h>
 #include <rte_ring.h>
 
+#include "migc_delta.h"
 #include "receive_path.h"
 
 #define FAILED_REPORTS 64u
 #define RECEIVE_BLOCKS 128u
 #define CODEC_BURST 32u
+/** Blocks of deltas that the codec may have at a time. */
+#define SCRATCHES 8u
+#define SCRATCH_BYTES (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
 
 /** A compressed block between its last byte and its last page. */
 struct receive_block {
@@ -20,6 +24,7 @@ struct receive_block {
 	uint32_t round;
 	unsigned int stream;
 	uint32_t stream_bytes; /**< to give back as credit */
+	uint8_t *scratch; /**< of deltas: they are made here; NULL: the pages themselves are */
 };
 
 /** Where a stream is within its current block. */
@@ -37,6 +42,10 @@ struct receive_path {
 	struct receive_shared *shared;
 	struct migc_codec *codec;
 	migc_page_is_zero_fn is_zero;
+	migc_delta_apply_fn apply_delta;
+	uint8_t *scratches;
+	uint8_t *scratch_free[SCRATCHES];
+	unsigned int scratch_count;
 	struct stream_state *streams;
 	struct receive_block *blocks, *free_blocks;
 	struct rte_ring *failed;
@@ -58,6 +67,7 @@ int receive_path_create(const struct receive_path_config *config, struct receive
 	path->shared = config->shared;
 	path->codec = config->codec;
 	path->is_zero = migc_page_zero_test();
+	path->apply_delta = migc_delta_apply();
 	snprintf(name, sizeof(name), "failed-%u", config->worker->index);
 	path->failed = rte_ring_create_elem(name, sizeof(struct migc_msg_block_failed),
 					    FAILED_REPORTS, config->socket,
@@ -66,7 +76,10 @@ int receive_path_create(const struct receive_path_config *config, struct receive
 					  sizeof(struct stream_state), 64, config->socket);
 	path->blocks = rte_calloc_socket("receive_blocks", RECEIVE_BLOCKS,
 					 sizeof(struct receive_block), 64, config->socket);
-	if (path->failed == NULL || path->streams == NULL || path->blocks == NULL) {
+	path->scratches = rte_malloc_socket("receive_deltas", (size_t)SCRATCHES * SCRATCH_BYTES,
+					    MIGC_PAGE_BYTES, config->socket);
+	if (path->failed == NULL || path->streams == NULL || path->blocks == NULL ||
+	    path->scratches == NULL) {
 		receive_path_free(path);
 		*out = NULL;
 		return migc_error_set(err, -ENOMEM,
@@ -76,6 +89,9 @@ int receive_path_create(const struct receive_path_config *config, struct receive
 		path->blocks[i].next = path->free_blocks;
 		path->free_blocks = &path->blocks[i];
 	}
+	for (unsigned int i = 0; i < SCRATCHES; i++)
+		path->scratch_free[path->scratch_count++] =
+			path->scratches + (size_t)i * SCRATCH_BYTES;
 	return 0;
 }
 
@@ -86,6 +102,7 @@ void receive_path_free(struct receive_path *path)
 	rte_ring_free(path->failed);
 	rte_free(path->streams);
 	rte_free(path->blocks);
+	rte_free(path->scratches);
 	free(path);
 }
 
@@ -168,11 +185,26 @@ static void apply_zero(struct receive_path *path, const struct migc_zero_list *z
 	count_applied(path);
 }
 
+/** All of the deltas are there. */
+static void apply_deltas(struct receive_path *path, const struct receive_block *block)
+{
+	struct worker_counters *c = &path->worker->counters;
+
+	for (unsigned int i = 0; i < block->pages.count; i++)
+		path->apply_delta(page_address(path, block->pages.region, block->pages.page[i]),
+				  block->scratch + (size_t)i * MIGC_PAGE_BYTES);
+	c->delta_blocks++;
+	c->delta_pages += block->pages.count;
+	c->delta_bytes += block->job.data_bytes;
+}
+
 static void block_done(struct receive_path *path, struct receive_block *block)
 {
 	struct worker_counters *c = &path->worker->counters;
 
 	if (block->job.status == 0) {
+		if (block->scratch)
+			apply_deltas(path, block);
 		c->blocks[block->job.codec]++;
 		c->payload_bytes[block->job.codec] += block->job.data_bytes;
 		c->data_pages += block->pages.count;
@@ -191,6 +223,9 @@ static void block_done(struct receive_path *path, struct receive_block *block)
 			refuse(path, "too many blocks could not be decompressed");
 	}
 	migc_transport_consumed(path->worker->transport, block->stream, block->stream_bytes);
+	/* a device that fell silent may still write there: nobody else gets it */
+	if (block->scratch && block->job.status != -EIO)
+		path->scratch_free[path->scratch_count++] = block->scratch;
 	block->next = path->free_blocks;
 	path->free_blocks = block;
 	count_applied(path);
@@ -206,11 +241,24 @@ static unsigned int drain(struct receive_path *path)
 	return count;
 }
 
+/** Where the codec writes: to the pages, or to scratch when these are deltas. */
+static void set_destination(struct receive_path *path, struct receive_block *block, bool delta)
+{
+	block->scratch = delta ? path->scratch_free[--path->scratch_count] : NULL;
+	for (unsigned int i = 0; i < block->pages.count; i++)
+		block->job.page[i] =
+			delta ? block->scratch + (size_t)i * MIGC_PAGE_BYTES
+			      : page_address(path, block->pages.region, block->pages.page[i]);
+}
+
 static int submit(struct receive_path *path, unsigned int stream, struct stream_state *s)
 {
 	struct receive_block *block;
 
-	while (migc_codec_room(path->codec) == 0 || path->free_blocks == NULL) {
+	while (migc_codec_room(path->codec) == 0 || path->free_blocks == NULL ||
+	       (s->header.delta && path->scratch_count == 0)) {
+		if (migc_codec_in_flight(path->codec) == 0 && path->scratch_count == 0)
+			return refuse(path, "no memory is left for deltas");
 		/* a device gives back what it was given, or the codec gives up on it */
 		drain(path);
 	}
@@ -226,8 +274,7 @@ static int submit(struct receive_path *path, unsigned int stream, struct stream_
 	block->job.packed = s->buffer;
 	block->job.data_bytes = s->header.payload_bytes;
 	block->job.status = 0;
-	for (unsigned int i = 0; i < block->pages.count; i++)
-		block->job.page[i] = page_address(path, block->pages.region, block->pages.page[i]);
+	set_destination(path, block, s->header.delta);
 	s->buffer = NULL;
 	mark_present(path->shared->presence[block->pages.region], &block->pages);
 	if (migc_codec_submit(path->codec, &block->job) != 0)

@@ -13,6 +13,7 @@
  *
  *   stream bytes -> header (checked) -> raw: straight into the pages
  *                                    -> compressed: buffer -> codec -> the pages
+ *                                    -> deltas: buffer -> codec -> scratch -> XORed onto the pages
  *                                    -> zero ranges: only pages that hold something are cleared
  */
 
@@ -32,7 +33,7 @@ struct receive_shared {
 	uint64_t region_pages[MIGC_REGIONS_MAX];
 	uint8_t *presence[MIGC_REGIONS_MAX];
 	unsigned int block_pages, deflate_pages; /**< agreed */
-	uint32_t codecs; /**< agreed, bit per enum migc_codec_id */
+	uint32_t codecs; /**< agreed, bit per enum migc_codec_id, and MIGC_CODECS_DELTA */
 	uint32_t round; /**< main lcore: the round that blocks must belong to */
 };
 

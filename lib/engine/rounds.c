@@ -15,6 +15,16 @@ struct region_pages {
 	uint64_t *due; /**< of this round, not handed out */
 	uint64_t *fresh; /**< reported since */
 	uint64_t *known; /**< were data at some time: the destination may hold something */
+	uint64_t *failed; /**< were not applied; only where there are deltas */
+};
+
+/** Where a walk through the spans that are due is; each worker has its own, or all have one. */
+struct feed {
+	unsigned int region;
+	uint64_t span;
+	bool begun; /**< with the region */
+	struct migc_span held; /**< taken from due, no ring had room */
+	bool have_held;
 };
 
 struct rounds {
@@ -30,10 +40,11 @@ struct rounds {
 	uint32_t round;
 	bool final;
 	bool scanned_ahead;
-	unsigned int feed_region;
-	uint64_t feed_cursor;
-	struct migc_span held; /**< taken from due, no ring had room */
-	bool have_held;
+	bool deltas; /**< rounds may have them */
+	bool any_failed;
+	/** Of this round. As many as workers: spans go to their owner; one: to whoever has room. */
+	unsigned int feeds;
+	struct feed feed[WORKERS_MAX];
 	uint64_t pages; /**< of this round */
 	uint64_t left; /**< of them, not handed out */
 	uint64_t begin_ns;
@@ -103,9 +114,21 @@ void rounds_free(struct rounds *r)
 		free(r->region[i].due);
 		free(r->region[i].fresh);
 		free(r->region[i].known);
+		free(r->region[i].failed);
 	}
 	free(r->holes);
 	free(r);
+}
+
+int rounds_use_deltas(struct rounds *r)
+{
+	for (unsigned int i = 0; i < r->regions; i++) {
+		r->region[i].failed = migc_bitmap_alloc(r->region[i].pages);
+		if (r->region[i].failed == NULL)
+			return -ENOMEM;
+	}
+	r->deltas = true;
+	return 0;
 }
 
 int rounds_all(struct rounds *r, struct migc_error *err)
@@ -151,8 +174,41 @@ static int scan(struct rounds *r, struct migc_error *err)
 	return 0;
 }
 
+/** The worker that a span comes to in each round that has deltas, for no other knows its pages. */
+static unsigned int owner_of(const struct rounds *r, unsigned int region, uint64_t span)
+{
+	return (unsigned int)((span + region) % r->worker_count);
+}
+
+/** The workers are idle: their caches may be touched. */
+static void forget_failed(struct rounds *r)
+{
+	for (unsigned int i = 0; r->any_failed && i < r->regions; i++) {
+		struct region_pages *p = &r->region[i];
+		uint64_t page = migc_bitmap_next(p->failed, p->pages, 0);
+
+		for (; page != MIGC_BITMAP_NONE;
+		     page = migc_bitmap_next(p->failed, p->pages, page + 1)) {
+			unsigned int owner = owner_of(r, i, page / MIGC_SPAN_PAGES);
+
+			send_path_forget(r->workers[owner].send, (uint16_t)i, (uint32_t)page);
+		}
+		migc_bitmap_zero(p->failed, p->pages);
+	}
+	r->any_failed = false;
+}
+
+static void begin_feeds(struct rounds *r, bool owned)
+{
+	r->feeds = owned ? r->worker_count : 1;
+	for (unsigned int i = 0; i < r->feeds; i++)
+		r->feed[i] = (struct feed){0};
+}
+
 int rounds_begin(struct rounds *r, uint32_t round, bool final, bool raw, struct migc_error *err)
 {
+	/* the first round is most of a guest: it is dealt to whoever has room */
+	bool deltas = r->deltas && round > 1 && !raw;
 	int rc = 0;
 
 	/* no tracker: what is data is known when the guest has stopped, and not before */
@@ -165,8 +221,8 @@ int rounds_begin(struct rounds *r, uint32_t round, bool final, bool raw, struct 
 	r->round = round;
 	r->final = final;
 	r->scanned_ahead = false;
-	r->feed_region = 0;
-	r->feed_cursor = 0;
+	begin_feeds(r, deltas);
+	forget_failed(r);
 	r->pages = 0;
 	for (unsigned int i = 0; i < r->regions; i++) {
 		struct region_pages *p = &r->region[i];
@@ -181,12 +237,14 @@ int rounds_begin(struct rounds *r, uint32_t round, bool final, bool raw, struct 
 	/* QEMU drains I/O when it stops the guest: nothing lands any more */
 	r->settled_ns = final || r->dirty == NULL ? r->begin_ns : r->scan_ns + MIGC_DIRTY_SETTLE_NS;
 	for (unsigned int i = 0; i < r->worker_count; i++)
-		send_path_begin_round(r->workers[i].send, round, final, raw);
+		send_path_begin_round(r->workers[i].send, round, final, raw, deltas);
 	return 0;
 }
 
-static bool give(struct rounds *r, const struct migc_span *span)
+static bool give(struct rounds *r, unsigned int feed, const struct migc_span *span)
 {
+	if (r->feeds == r->worker_count)
+		return send_path_give(r->workers[feed].send, span);
 	for (unsigned int i = 0; i < r->worker_count; i++) {
 		struct worker *w = &r->workers[r->next_worker];
 
@@ -197,17 +255,29 @@ static bool give(struct rounds *r, const struct migc_span *span)
 	return false;
 }
 
-static bool next_span(struct rounds *r, struct migc_span *span)
+/** Take the next span of a feed: of those with the same remainder as its index. */
+static bool next_span(struct rounds *r, unsigned int index)
 {
-	while (r->feed_region < r->regions) {
-		struct region_pages *p = &r->region[r->feed_region];
+	struct feed *f = &r->feed[index];
 
-		if (migc_span_take(p->due, p->pages, &r->feed_cursor, span)) {
-			span->region = (uint16_t)r->feed_region;
+	for (; f->region < r->regions; f->region++, f->begun = false) {
+		struct region_pages *p = &r->region[f->region];
+
+		if (!f->begun)
+			f->span = (index + r->feeds - f->region % r->feeds) % r->feeds;
+		f->begun = true;
+		while (f->span * MIGC_SPAN_PAGES < p->pages) {
+			uint64_t cursor = f->span * MIGC_SPAN_PAGES;
+			uint64_t end = cursor + MIGC_SPAN_PAGES;
+
+			f->span += r->feeds;
+			if (migc_bitmap_next(p->due, end < p->pages ? end : p->pages, cursor) ==
+			    MIGC_BITMAP_NONE)
+				continue;
+			migc_span_take(p->due, p->pages, &cursor, &f->held);
+			f->held.region = (uint16_t)f->region;
 			return true;
 		}
-		r->feed_region++;
-		r->feed_cursor = 0;
 	}
 	return false;
 }
@@ -241,7 +311,9 @@ static int scan_ahead(struct rounds *r, uint64_t now_ns, struct migc_error *err)
 	if (rc != 0)
 		return rc;
 	/* written again before it was sent: send it once, in the next round */
-	r->left = r->have_held ? span_pages(&r->held) : 0;
+	r->left = 0;
+	for (unsigned int i = 0; i < r->feeds; i++)
+		r->left += r->feed[i].have_held ? span_pages(&r->feed[i].held) : 0;
 	for (unsigned int i = 0; i < r->regions; i++) {
 		migc_bitmap_andnot(r->region[i].due, r->region[i].fresh, r->region[i].pages);
 		r->left += migc_bitmap_count(r->region[i].due, r->region[i].pages);
@@ -249,8 +321,23 @@ static int scan_ahead(struct rounds *r, uint64_t now_ns, struct migc_error *err)
 	return 0;
 }
 
+/** @return whether all of the feed is handed out. */
+static bool hand_out(struct rounds *r, unsigned int index)
+{
+	struct feed *f = &r->feed[index];
+
+	while (f->have_held || next_span(r, index)) {
+		f->have_held = !give(r, index, &f->held);
+		if (f->have_held)
+			return false;
+		r->left -= span_pages(&f->held);
+	}
+	return true;
+}
+
 int rounds_feed(struct rounds *r, uint64_t now_ns, struct migc_error *err)
 {
+	bool all = true;
 	int rc;
 
 	if (now_ns < r->settled_ns && r->pages)
@@ -258,13 +345,11 @@ int rounds_feed(struct rounds *r, uint64_t now_ns, struct migc_error *err)
 	rc = scan_ahead(r, now_ns, err);
 	if (rc != 0)
 		return rc;
-	while (r->have_held || next_span(r, &r->held)) {
-		r->have_held = true;
-		if (!give(r, &r->held))
-			return 0;
-		r->left -= span_pages(&r->held);
-		r->have_held = false;
-	}
+	/* a worker whose ring is full does not hold up the others */
+	for (unsigned int i = 0; i < r->feeds; i++)
+		all &= hand_out(r, i);
+	if (!all)
+		return 0;
 	for (unsigned int i = 0; i < r->worker_count; i++) {
 		if (!send_path_idle(r->workers[i].send))
 			return 0;
@@ -307,8 +392,16 @@ void rounds_mark(struct rounds *r, const struct migc_page_list *pages)
 	if (pages->region >= r->regions)
 		return;
 	for (unsigned int i = 0; i < pages->count; i++) {
-		if (pages->page[i] < r->region[pages->region].pages)
-			migc_bitmap_set(r->region[pages->region].fresh, pages->page[i]);
+		struct region_pages *p = &r->region[pages->region];
+
+		if (pages->page[i] >= p->pages)
+			continue;
+		migc_bitmap_set(p->fresh, pages->page[i]);
+		if (!r->deltas)
+			continue;
+		/* the workers may be at work: their caches are told when the next round begins */
+		migc_bitmap_set(p->failed, pages->page[i]);
+		r->any_failed = true;
 	}
 }
 

@@ -38,6 +38,12 @@ int rounds_create(const struct migc_guestmem *gm, struct migc_dirty *dirty, stru
 		  struct rounds **out, struct migc_error *err);
 void rounds_free(struct rounds *r);
 /**
+ * Rounds have deltas from now on, but the first and those that are raw: in them, a page always goes
+ * by the same worker (doc/design/delta.md). Before the first round.
+ * @return 0, -ENOMEM
+ */
+int rounds_use_deltas(struct rounds *r);
+/**
  * All data of the guest is due: the first round. Call after the tracker was armed; without a
  * tracker it is done by the first rounds_begin(), for which the guest must be stopped.
  */
@@ -60,7 +66,7 @@ void rounds_close(struct rounds *r, uint64_t now_ns, uint64_t wire_bytes);
  */
 int rounds_scan(struct rounds *r, uint64_t now_ns, uint64_t enough, uint64_t *pages,
 		struct migc_error *err);
-/** These pages were not applied: they are dirty. */
+/** These pages were not applied: they are dirty, and next go whole. */
 void rounds_mark(struct rounds *r, const struct migc_page_list *pages);
 /** Blocks in the transport since the start; exact once rounds_feed() said 1. */
 uint64_t rounds_blocks(const struct rounds *r);

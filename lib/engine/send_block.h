@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "migc_codec.h"
+#include "migc_delta.h"
 #include "migc_ladder.h"
 #include "migc_page.h"
 #include "migc_transport.h"
@@ -23,6 +24,8 @@
 /** Copies of a block's pages, where the tracker asks for them, a worker. */
 #define SEND_COPIES 96u
 #define SEND_COPY_BYTES (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
+/** Blocks of deltas from collected to compressed, a worker. */
+#define SEND_RESIDUES 32u
 
 struct send_block {
 	struct send_block *next;
@@ -32,6 +35,8 @@ struct send_block {
 	uint32_t zero_pages;
 	uint32_t known; /**< of the pages, when the ladder was asked: MIGC_LADDER_* */
 	uint8_t *copy; /**< the copied pages, NULL: they are read in place */
+	bool delta; /**< job.page are what is to be XORed onto the pages: */
+	uint8_t *residue; /**< where they are; NULL: not any more */
 	uint16_t header_bytes;
 	uint8_t header[MIGC_BLOCK_HEADER_BYTES_MAX];
 };
@@ -59,6 +64,13 @@ struct send_path {
 	uint8_t *copies;
 	uint8_t *copy_free[SEND_COPIES];
 	unsigned int copy_count;
+	bool delta_agreed; /**< the peer applies deltas, and there is a codec for them */
+	int socket;
+	uint8_t *delta_memory; /**< of cache and residues; NULL: no deltas */
+	size_t delta_bytes;
+	struct migc_delta_cache cache; /**< the collector's, in rounds that have deltas */
+	uint8_t *residue_free[SEND_RESIDUES];
+	unsigned int residue_count;
 	uint64_t taken; /**< spans */
 	uint64_t no_block, no_copy; /**< turns that could not begin a block for want of one */
 
@@ -75,9 +87,14 @@ struct send_path {
 
 struct send_block *send_block_get(struct send_path *path);
 void send_block_put(struct send_path *path, struct send_block *block);
-/** Take over a list of pages: addresses, and copies where the tracker wants them. */
+/** Does the tracker want to know what is sent of this region now? */
+bool send_block_is_hashed(const struct send_path *path, unsigned int region);
+/**
+ * Take over a list of pages: addresses, and copies where the tracker wants them.
+ * @param bytes where each page is read: in the guest, or in the cache
+ */
 void send_block_pages(struct send_path *path, struct send_block *block,
-		      const struct migc_page_list *pages);
+		      const struct migc_page_list *pages, const uint8_t *const *bytes);
 /** Take over a list of zero ranges. */
 void send_block_zero(struct send_path *path, struct send_block *block,
 		     const struct migc_zero_list *zero);

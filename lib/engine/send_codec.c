@@ -29,12 +29,18 @@ void send_codec_agree(struct send_path *path, const struct migc_msg_hello_ack *a
 	}
 	most = RTE_MIN(most, migc_codec_block_pages(path->devices, MIGC_CODEC_RAW));
 	path->collector.block_pages = most;
+	path->delta_agreed = ack->codecs & MIGC_CODECS_DELTA && codecs & ~(1u << MIGC_CODEC_RAW);
 	migc_ladder_init(&path->ladder, codecs, migc_codec_has_hardware(path->devices), 0);
 }
 
 enum migc_codec_id send_codec_choose(struct send_path *path, struct send_block *block)
 {
 	block->known = 0;
+	/* what is mostly zeros has no part in the ladder's mix: any codec makes next to nothing */
+	if (block->delta && path->adapts)
+		return migc_ladder_choose_sparse(&path->ladder, migc_codec_device_room(path->codec)
+									? MIGC_LADDER_DEVICE_ROOM
+									: 0);
 	if (path->raw)
 		return MIGC_CODEC_RAW;
 	if (!path->adapts)
@@ -52,7 +58,8 @@ enum migc_codec_id send_codec_choose(struct send_path *path, struct send_block *
 void send_codec_done(struct send_path *path, const struct send_block *block)
 {
 	/* what a device could not do says nothing of the pages */
-	if (path->adapts && (block->job.status == 0 || block->job.status == -ENOSPC))
+	if (path->adapts && !block->delta &&
+	    (block->job.status == 0 || block->job.status == -ENOSPC))
 		migc_ladder_block(&path->ladder, block->job.codec,
 				  (uint32_t)block->pages.count * MIGC_PAGE_BYTES,
 				  block->job.data_bytes, block->known);

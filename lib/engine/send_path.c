@@ -9,6 +9,7 @@
 #include "migc_bitmap.h"
 #include "send_block.h"
 #include "send_codec.h"
+#include "send_delta.h"
 #include "send_path.h"
 
 /** Raw blocks hold no buffers: bound what may be on its way by bytes. */
@@ -33,6 +34,7 @@ int send_path_create(const struct send_path_config *config, struct send_path **o
 	path->codecs = config->codecs;
 	path->adapts = config->adapts;
 	path->codec_id = config->codec_id;
+	path->socket = config->socket;
 	snprintf(name, sizeof(name), "spans-%u", config->worker->index);
 	path->spans = rte_ring_create_elem(name, sizeof(struct migc_span), WORKER_SPANS,
 					   config->socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
@@ -57,6 +59,7 @@ void send_path_free(struct send_path *path)
 	rte_ring_free(path->spans);
 	rte_free(path->blocks);
 	rte_free(path->copies);
+	send_delta_free(path);
 	free(path);
 }
 
@@ -78,9 +81,11 @@ int send_path_set_dirty(struct send_path *path, struct migc_dirty *dirty, bool c
 	return 0;
 }
 
-void send_path_begin_round(struct send_path *path, uint32_t round, bool final, bool raw)
+void send_path_begin_round(struct send_path *path, uint32_t round, bool final, bool raw,
+			   bool deltas)
 {
-	/* ordered before the spans by the ring's release */
+	/* all of it, the cache as well, ordered before the spans by the ring's release */
+	send_delta_begin_round(path, round, deltas);
 	path->round = round;
 	path->final = final;
 	path->raw = raw;
@@ -192,10 +197,9 @@ static bool collect_compressed(struct send_path *path)
 	return count > 0;
 }
 
+/** A block whose pages are known. */
 static void start_block(struct send_path *path, struct send_block *block)
 {
-	send_block_pages(path, block, &path->collector.block);
-	migc_collector_clear_block(&path->collector);
 	block->job.codec = send_codec_choose(path, block);
 	if (block->job.codec == MIGC_CODEC_RAW) {
 		send_block_compressed(path, block);
@@ -210,6 +214,19 @@ static void start_block(struct send_path *path, struct send_block *block)
 		return;
 	}
 	path->in_codec++;
+}
+
+static void start_pages(struct send_path *path, struct send_block *block)
+{
+	send_block_pages(path, block, &path->collector.block, path->collector.block_bytes);
+	migc_collector_clear_block(&path->collector);
+	start_block(path, block);
+}
+
+static void start_delta(struct send_path *path, struct send_block *block)
+{
+	send_delta_pages(path, block);
+	start_block(path, block);
 }
 
 static void start_zero(struct send_path *path, struct send_block *block)
@@ -227,7 +244,8 @@ static bool can_begin(struct send_path *path)
 	else if (path->copies && path->copy_count == 0)
 		path->no_copy++;
 	else if (path->ready_first == NULL && transport_has_room(path))
-		return path->codec == NULL || migc_codec_room(path->codec) > 0;
+		return path->codec == NULL ||
+		       (migc_codec_room(path->codec) > 0 && send_delta_room(path));
 	path->held = true;
 	return false;
 }
@@ -238,7 +256,9 @@ static bool act(struct send_path *path, enum migc_collect what)
 	if (what == MIGC_COLLECT_MORE)
 		return false;
 	if (what == MIGC_COLLECT_BLOCK)
-		start_block(path, send_block_get(path));
+		start_pages(path, send_block_get(path));
+	else if (what == MIGC_COLLECT_DELTA)
+		start_delta(path, send_block_get(path));
 	else
 		start_zero(path, send_block_get(path));
 	return true;
@@ -331,6 +351,7 @@ void send_path_counters(const struct send_path *path, struct worker_counters *ou
 {
 	out->zero_pages = path->collector.zero_pages;
 	out->data_pages = path->collector.data_pages;
+	out->delta = path->cache.stats;
 	out->looked_incompressible = path->ladder.stats.looked_incompressible;
 	out->codec_skipped = path->ladder.stats.skipped;
 	if (path->codec)

@@ -11,10 +11,12 @@
  * @file
  * A worker's half of the source: spans of dirty pages in, blocks on streams out.
  *
- *   spans ring -> collector (zero?) -> block -> codec -> header + payload slices -> transport
+ *   spans ring -> collector (zero? delta?) -> block -> codec -> header + payload slices
+ *   -> transport
  *
  * A page is read in place by the codec (or, raw, by the transport), unless the tracker has to
- * know exactly what was sent: then the block's pages are copied first.
+ * know exactly what was sent: then the block's pages are copied first. A page that the cache of
+ * deltas took is read from there.
  */
 
 struct send_path_config {
@@ -41,8 +43,24 @@ void send_path_agree(struct send_path *path, const struct migc_msg_hello_ack *ac
  * @param copies whether some region needs copies: buffers for them are made now
  */
 int send_path_set_dirty(struct send_path *path, struct migc_dirty *dirty, bool copies);
-/** Begin a round; all spans of the one before are done. `raw`: compress nothing in it. */
-void send_path_begin_round(struct send_path *path, uint32_t round, bool final, bool raw);
+/**
+ * Begin a round; all spans of the one before are done.
+ *
+ * @param raw    compress nothing in it
+ * @param deltas pages may go as deltas, and each comes to the worker that it always comes to.
+ *               A round without empties the cache.
+ */
+void send_path_begin_round(struct send_path *path, uint32_t round, bool final, bool raw,
+			   bool deltas);
+/**
+ * A cache for deltas, when the peer applies them. Before the first span.
+ * @return 0; -ENOMEM: none, all pages go whole
+ */
+int send_path_open_deltas(struct send_path *path, uint64_t cache_bytes);
+/** Pages that the cache holds at most; 0: there is none. */
+uint64_t send_path_delta_pages(const struct send_path *path);
+/** What the peer holds of this page is not known: it next goes whole. Between rounds. */
+void send_path_forget(struct send_path *path, uint16_t region, uint32_t page);
 /** Hand out a span. @return false when the ring is full. */
 bool send_path_give(struct send_path *path, const struct migc_span *span);
 /** Are all spans handed out in the transport? */

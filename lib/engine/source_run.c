@@ -41,6 +41,13 @@ static void fail(struct source *s, const struct migc_error *error)
 	event_queue_error(&s->events, MIGC_EV_FAILED, error);
 }
 
+/** Of a guest that runs pages are sent again, and a codec makes less of what changed of them. */
+static bool wants_deltas(const struct engine *e)
+{
+	return e->config->delta_cache_bytes && e->qemu && e->config->dirty != MIGC_DIRTY_NONE &&
+	       engine_codecs(e) != 1u << MIGC_CODEC_RAW;
+}
+
 static void fill_hello(struct source *s, struct migc_msg_hello *hello)
 {
 	struct engine *e = s->e;
@@ -50,6 +57,8 @@ static void fill_hello(struct source *s, struct migc_msg_hello *hello)
 	hello->page_bytes = MIGC_PAGE_BYTES;
 	hello->workers = (uint16_t)e->worker_count;
 	hello->codecs = engine_codecs(e);
+	if (wants_deltas(e))
+		hello->codecs |= MIGC_CODECS_DELTA;
 	for (unsigned int id = 0; id < MIGC_CODEC_COUNT; id++) {
 		unsigned int pages = migc_codec_block_pages(e->devices, (enum migc_codec_id)id);
 
@@ -192,6 +201,23 @@ static int prepare_tracker(struct source *s, struct migc_error *err)
 	return rc ? migc_error_set(err, rc, "no memory for page copies: give EAL more (-m)") : 0;
 }
 
+/** Without memory for a cache all pages go whole, as they do when the receiver is too old. */
+static void prepare_deltas(struct engine *e)
+{
+	uint64_t each = e->config->delta_cache_bytes / e->connections;
+	int rc = 0;
+
+	if (e->dirty == NULL || !wants_deltas(e))
+		return;
+	for (unsigned int i = 0; i < e->connections && rc == 0; i++)
+		rc = send_path_open_deltas(e->workers[i].send, each);
+	if (rc == 0 && send_path_delta_pages(e->workers[0].send))
+		rc = rounds_use_deltas(e->rounds);
+	if (rc != 0)
+		migc_log(e->config->log, MIGC_LOG_WARNING,
+			 "no memory for --delta-cache: pages that are sent again go whole");
+}
+
 static void prepare(struct source *s)
 {
 	struct engine *e = s->e;
@@ -209,6 +235,8 @@ static void prepare(struct source *s)
 	 * tracker nobody would: rounds_begin() looks when the guest is stopped */
 	if (rc == 0 && e->dirty)
 		rc = rounds_all(e->rounds, &error);
+	if (rc == 0)
+		prepare_deltas(e);
 	if (rc != 0)
 		fail(s, &error);
 	else

@@ -9,6 +9,7 @@
 
 #include "byte_fifo.h"
 #include "migc_codec.h"
+#include "migc_delta.h"
 #include "migc_dirty.h"
 #include "migc_error.h"
 #include "migc_guestmem.h"
@@ -44,6 +45,9 @@ struct worker_counters {
 	uint64_t blocks[MIGC_CODEC_COUNT], payload_bytes[MIGC_CODEC_COUNT]; /**< by codec */
 	uint64_t copied_pages; /**< snapshots taken because the tracker needs to know what was sent
 				*/
+	uint64_t delta_blocks, delta_pages, delta_bytes; /**< that went, or came, as deltas */
+	uint64_t delta_overflow; /**< deltas that did not shrink: sent as whole pages */
+	struct migc_delta_stats delta; /**< source */
 	uint64_t blocks_failed;
 	uint64_t wire_bytes; /**< frames sent, headers included */
 	uint64_t tx_packets, rx_packets;

@@ -67,6 +67,17 @@ enum migc_codec_id migc_ladder_choose(struct migc_ladder *l, uint32_t known)
 	return codec;
 }
 
+enum migc_codec_id migc_ladder_choose_sparse(const struct migc_ladder *l, uint32_t known)
+{
+	uint64_t rung = ((uint64_t)l->position + (UINT64_C(1) << 31)) >> 32;
+
+	if (l->device && known & MIGC_LADDER_DEVICE_ROOM)
+		return MIGC_CODEC_DEFLATE;
+	if (rung > l->rungs - 1)
+		rung = l->rungs - 1;
+	return l->rung[rung == 0 && l->rungs > 1 ? 1 : rung];
+}
+
 void migc_ladder_block(struct migc_ladder *l, enum migc_codec_id codec, uint32_t in_bytes,
 		       uint32_t out_bytes, uint32_t known)
 {

@@ -102,6 +102,15 @@ void migc_ladder_init(struct migc_ladder *l, uint32_t codecs, bool device, uint3
 enum migc_codec_id migc_ladder_choose(struct migc_ladder *l, uint32_t known);
 
 /**
+ * The codec of a block of which nearly all bytes are zero: never RAW (but when there is no other).
+ * The rung nearest to the position, so that a fast link costs little CPU time. Has no part in the
+ * mix of other blocks: what becomes of it is not to be told to migc_ladder_block().
+ *
+ * @param known MIGC_LADDER_DEVICE_ROOM or 0
+ */
+enum migc_codec_id migc_ladder_choose_sparse(const struct migc_ladder *l, uint32_t known);
+
+/**
  * What became of a block, in any order and later if it must be. Not for RAW; not for a block whose
  * device failed.
  *

@@ -56,6 +56,15 @@ struct migc_report {
 		uint64_t gathered_bytes; /**< copied because pages were no neighbours */
 		uint64_t copied_pages; /**< snapshots for the tracker */
 	} compression;
+	/** Pages that were sent again, as what changed of them (QEMU's xbzrle-cache). */
+	struct {
+		uint64_t cache_bytes; /**< source; 0: no deltas */
+		uint64_t blocks, pages, bytes; /**< that went as deltas; bytes of their payload */
+		uint64_t unchanged; /**< source: pages that needed not be sent */
+		uint64_t lookups,
+			misses; /**< source: pages sent again; that were not in the cache */
+		uint64_t overflow; /**< source: too much of it had changed: sent whole */
+	} delta;
 	struct {
 		uint64_t wire_bytes; /**< frames, headers included */
 		uint64_t packets_sent, packets_received;

@@ -101,6 +101,23 @@ static json_t *compression(const struct migc_report *r)
 	return o;
 }
 
+static json_t *delta(const struct migc_report *r)
+{
+	json_t *o = json_object();
+
+	put_number(&o, "cache-size", r->delta.cache_bytes);
+	put_number(&o, "bytes", r->delta.bytes);
+	put_number(&o, "pages", r->delta.pages);
+	put_number(&o, "blocks", r->delta.blocks);
+	put_number(&o, "unchanged", r->delta.unchanged);
+	put_number(&o, "cache-miss", r->delta.misses);
+	put_ratio(&o, "cache-miss-rate", (double)r->delta.misses, (double)r->delta.lookups);
+	put_ratio(&o, "encoding-rate", (double)r->delta.pages * r->ram.page_bytes,
+		  (double)r->delta.bytes);
+	put_number(&o, "overflow", r->delta.overflow);
+	return o;
+}
+
 static json_t *network(const struct migc_report *r)
 {
 	json_t *o = json_object();
@@ -223,6 +240,7 @@ static json_t *whole(const struct migc_report *r)
 	put(&o, "verified", json_boolean(r->verified));
 	put(&o, "ram", ram(r));
 	put(&o, "compression", compression(r));
+	put(&o, "xbzrle-cache", delta(r));
 	put(&o, "network", network(r));
 	put(&o, "cpu", cpu(r));
 	put(&o, "memory", memory(r));

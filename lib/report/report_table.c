@@ -93,6 +93,21 @@ static void add_compression(struct text *t, const struct migc_report *r)
 	    (unsigned long long)r->compression.errors);
 }
 
+static void add_delta(struct text *t, const struct migc_report *r)
+{
+	if (!r->delta.lookups && !r->delta.pages)
+		return;
+	add(t, "  deltas       %llu pages in ", (unsigned long long)r->delta.pages);
+	add_bytes(t, r->delta.bytes);
+	if (r->source) {
+		add(t, ", %llu unchanged, %llu changed too much, %llu not in ",
+		    (unsigned long long)r->delta.unchanged, (unsigned long long)r->delta.overflow,
+		    (unsigned long long)r->delta.misses);
+		add_bytes(t, r->delta.cache_bytes);
+	}
+	add(t, "\n");
+}
+
 static void add_network(struct text *t, const struct migc_report *r)
 {
 	add(t, "  network      ");
@@ -193,6 +208,7 @@ int migc_report_table(const struct migc_report *report, char *out, size_t capaci
 	add_times(&t, report);
 	add_ram(&t, report);
 	add_compression(&t, report);
+	add_delta(&t, report);
 	add_network(&t, report);
 	add_cost(&t, report);
 	add_drops(&t, report);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -11,8 +12,10 @@
 #define HEADER_MAGIC UINT64_C(0x6567617074736574)
 
 struct page_header {
-	uint64_t magic, page, version;
+	uint64_t magic, page, version, stroke;
 };
+
+#define BODY_WORDS ((GUEST_PAGE_BYTES - sizeof(struct page_header)) / sizeof(uint64_t))
 
 static uint64_t scramble(uint64_t value)
 {
@@ -80,12 +83,29 @@ static const uint8_t *content(const struct guest_arena *arena, uint64_t page, ui
 	}
 }
 
+/** Change words of a page that is not zero, in place. */
+static void write_words(const struct guest_arena *arena, uint8_t *memory, uint64_t page,
+			uint32_t stroke)
+{
+	uint64_t number = stroke;
+
+	memcpy(memory + offsetof(struct page_header, stroke), &number, sizeof(number));
+	for (unsigned int i = 0; i < arena->sparse_words; i++) {
+		uint64_t word = scramble(page << 24 ^ i) % BODY_WORDS;
+		uint64_t value = scramble(page << 32 ^ (uint64_t)stroke << 16 ^ i);
+
+		memcpy(memory + sizeof(struct page_header) + word * sizeof(value), &value,
+		       sizeof(value));
+	}
+}
+
 static void write_page(struct guest_arena *arena, uint64_t page, uint32_t version)
 {
-	const struct page_header header = {HEADER_MAGIC, page, version};
+	const struct page_header header = {HEADER_MAGIC, page, version, 0};
 	const uint8_t *slice = content(arena, page, version);
 	uint8_t *memory = arena->memory + page * GUEST_PAGE_BYTES;
 
+	arena->strokes[page] = 0;
 	if (slice == NULL) {
 		memset(memory, 0, GUEST_PAGE_BYTES);
 		return;
@@ -98,27 +118,45 @@ static bool page_is_right(const struct guest_arena *arena, uint64_t page)
 {
 	static const uint8_t zero[GUEST_PAGE_BYTES];
 	uint32_t version = arena->versions[page];
-	const struct page_header header = {HEADER_MAGIC, page, version};
+	const struct page_header header = {HEADER_MAGIC, page, version, 0};
 	const uint8_t *slice = content(arena, page, version);
 	const uint8_t *memory = arena->memory + page * GUEST_PAGE_BYTES;
+	uint8_t expected[GUEST_PAGE_BYTES];
 
 	if (slice == NULL)
 		return memcmp(memory, zero, GUEST_PAGE_BYTES) == 0;
-	return memcmp(memory, &header, sizeof(header)) == 0 &&
-	       memcmp(memory + sizeof(header), slice, GUEST_PAGE_BYTES - sizeof(header)) == 0;
+	memcpy(expected, &header, sizeof(header));
+	memcpy(expected + sizeof(header), slice, GUEST_PAGE_BYTES - sizeof(header));
+	if (arena->strokes[page])
+		write_words(arena, expected, page, arena->strokes[page]);
+	return memcmp(memory, expected, GUEST_PAGE_BYTES) == 0;
 }
 
-int guest_arena_init(struct guest_arena *arena, uint64_t pages_max)
+static void rewrite_page(struct guest_arena *arena, uint64_t page)
+{
+	bool whole = arena->sparse_words == 0 || arena->strokes[page] + 1 == GUEST_STROKES_MAX ||
+		     content(arena, page, arena->versions[page]) == NULL;
+
+	if (whole)
+		write_page(arena, page, ++arena->versions[page]);
+	else
+		write_words(arena, arena->memory + page * GUEST_PAGE_BYTES, page,
+			    ++arena->strokes[page]);
+}
+
+int guest_arena_init(struct guest_arena *arena, uint64_t pages_max, unsigned int sparse_words)
 {
 	memset(arena, 0, sizeof(*arena));
 	pthread_mutex_init(&arena->lock, NULL);
 	arena->pages_max = pages_max;
+	arena->sparse_words = sparse_words;
 	arena->memory = reserve(pages_max * GUEST_PAGE_BYTES);
 	arena->versions = reserve(pages_max * sizeof(arena->versions[0]));
+	arena->strokes = reserve(pages_max * sizeof(arena->strokes[0]));
 	arena->text = reserve(POOL_BYTES);
 	arena->noise = reserve(POOL_BYTES);
 	if (arena->memory == MAP_FAILED || arena->versions == MAP_FAILED ||
-	    arena->text == MAP_FAILED || arena->noise == MAP_FAILED)
+	    arena->strokes == MAP_FAILED || arena->text == MAP_FAILED || arena->noise == MAP_FAILED)
 		return -ENOMEM;
 	make_text(arena->text);
 	make_noise(arena->noise);
@@ -146,7 +184,7 @@ void guest_arena_dirty(struct guest_arena *arena, uint64_t count)
 			set = arena->pages;
 		if (arena->cursor >= set)
 			arena->cursor = 0;
-		write_page(arena, arena->cursor, ++arena->versions[arena->cursor]);
+		rewrite_page(arena, arena->cursor);
 		arena->cursor++;
 	}
 	pthread_mutex_unlock(&arena->lock);

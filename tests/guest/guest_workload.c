@@ -3,6 +3,7 @@
  * What runs in the test guest, as its only process. Parameters come from the kernel command line:
  *   workload.mib=N   memory to fill            workload.rate=N  MiB/s to rewrite
  *   workload.set=N   working set in MiB, 0: all workload.disk=N  MiB/s to read from /dev/vda
+ *   workload.sparse=N  words of a page that are rewritten, 0: all
  * Commands come over the serial port, one a line, and are answered by one line:
  *   verify           VERIFY OK pages=N | VERIFY FAIL bad=N first=PAGE
  *   rate N, set N    RATE N, SET N
@@ -198,7 +199,8 @@ int main(void)
 		tcsetattr(STDIN_FILENO, TCSANOW, &tty);
 	}
 	atomic_init(&work.mib_per_second, parameter("workload.rate=", 10));
-	if (guest_arena_init(&work.arena, (uint64_t)64 * 1024 * PAGES_PER_MIB) != 0) {
+	if (guest_arena_init(&work.arena, (uint64_t)64 * 1024 * PAGES_PER_MIB,
+			     parameter("workload.sparse=", 0)) != 0) {
 		printf("WORKLOAD cannot reserve memory\n");
 		return 1;
 	}

@@ -4,6 +4,15 @@
 from harness.context import Shape
 from harness.registry import check, system_test
 
+# so slow that there are rounds after the second, in which deltas begin
+SLOW = ["--max-bandwidth", "150m"]
+
+
+def compressing(context, codec=None):
+    """Words for a codec that is not raw, also when the whole run is."""
+    codec = codec or ("auto" if context.codec == "raw" else None)
+    return ["--codec", codec] if codec else []
+
 
 @system_test(cases=[dict(memory=memory, machine=machine)
                     for memory in ("shm", "memfd", "hugetlbfs") for machine in ("pc", "q35")])
@@ -41,6 +50,39 @@ def tracker_misses_nothing(context, dirty, memory):
     sent, *_ = context.migrate(shape, ["--verify", "--dirty", dirty])
     rounds = sent.report["ram"]["dirty-sync-count"]
     check(rounds == 1 if dirty == "none" else rounds >= 2, "%s rounds", rounds)
+
+
+@system_test(timeout=120, cases=[
+    dict(memory="shm", workers=2), dict(memory="memfd", workers=1, codec="deflate"),
+    dict(memory="hugetlbfs", workers=2), dict(memory="shm", workers=1, dirty="hash"),
+    dict(memory="shm", workers=2, inject="loss=0.01,reorder=0.01,codec-error=0.02,seed=9"),
+    dict(memory="shm", workers=0, codec="zstd", full=True),
+    dict(memory="hugetlbfs", workers=1, dirty="hash", full=True,
+         inject="loss=0.01,codec-error=0.02,seed=4"),
+])
+def pages_that_changed_a_little_go_as_deltas(context, memory, workers, dirty="auto", codec=None,
+                                             inject=None):
+    shape = Shape(memory=memory, rate=8, working_set=24, sparse=6)
+    faults = ["--inject", inject] if inject else []
+    words = ["--verify", "--dirty", dirty, *compressing(context, codec), *SLOW, *faults]
+    sent, received, *_ = context.migrate(shape, words, faults, workers=workers)
+    deltas = sent.report["xbzrle-cache"]
+    check(deltas["pages"] > 0 and deltas["encoding-rate"] > 4, "deltas are %s", deltas)
+    # blocks that failed at the receiver were sent, and not applied
+    check(0 < received.report["xbzrle-cache"]["pages"] <= deltas["pages"] and
+          (inject or received.report["xbzrle-cache"]["pages"] == deltas["pages"]),
+          "sent %s, applied %s", deltas, received.report["xbzrle-cache"])
+    check(not inject or received.report["drops"]["blocks-failed"] > 0, "no block failed")
+
+
+@system_test()
+def without_a_delta_cache_pages_go_whole(context):
+    shape = Shape(rate=8, working_set=24, sparse=6)
+    words = ["--verify", "--delta-cache", "0", *compressing(context), *SLOW]
+    sent, received, *_ = context.migrate(shape, words)
+    for report in (sent.report, received.report):
+        check(report["xbzrle-cache"]["pages"] == 0 and report["xbzrle-cache"]["cache-size"] == 0,
+              "deltas are %s", report["xbzrle-cache"])
 
 
 @system_test(timeout=120, cases=[dict(memory="shm"), dict(memory="memfd", full=True),

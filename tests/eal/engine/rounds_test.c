@@ -32,7 +32,11 @@ static struct {
 	unsigned int version[PAGES]; /**< at the source */
 	unsigned int arrived[PAGES]; /**< at the destination */
 	unsigned int sends[PAGES]; /**< in this round */
+	unsigned int sender[PAGES]; /**< worker that sent it last */
 	unsigned int room; /**< spans that the rings take now */
+	bool full[WORKERS]; /**< a ring that takes nothing now */
+	bool deltas; /**< this round has them */
+	unsigned int forgotten[PAGES]; /**< 1 + the worker that was told */
 	unsigned int scans, given;
 	bool busy; /**< a worker has something on its way */
 	int scan_error;
@@ -63,19 +67,35 @@ int migc_dirty_scan(struct migc_dirty *d, unsigned int region, uint64_t *words,
 
 /* ---- the workers ---- */
 
-void send_path_begin_round(struct send_path *path, uint32_t round, bool final, bool raw)
+/** What the workers' send paths are: their numbers. */
+static char paths[WORKERS];
+
+static unsigned int number_of(const struct send_path *path)
+{
+	return (unsigned int)((const char *)path - paths);
+}
+
+void send_path_begin_round(struct send_path *path, uint32_t round, bool final, bool raw,
+			   bool deltas)
 {
 	(void)path;
 	(void)round;
 	(void) final;
 	(void)raw;
+	guest.deltas = deltas;
 	memset(guest.sends, 0, sizeof(guest.sends));
+}
+
+void send_path_forget(struct send_path *path, uint16_t region, uint32_t page)
+{
+	assert_int_equal(region, 0);
+	assert_true(page < PAGES);
+	guest.forgotten[page] = 1 + number_of(path);
 }
 
 bool send_path_give(struct send_path *path, const struct migc_span *span)
 {
-	(void)path;
-	if (guest.room == 0)
+	if (guest.room == 0 || guest.full[number_of(path)])
 		return false;
 	guest.room--;
 	guest.given++;
@@ -86,6 +106,7 @@ bool send_path_give(struct send_path *path, const struct migc_span *span)
 			continue;
 		assert_true(page < PAGES);
 		guest.sends[page]++;
+		guest.sender[page] = number_of(path);
 		guest.arrived[page] = guest.version[page];
 	}
 	return true;
@@ -148,6 +169,8 @@ static int set_up(void **state)
 	(void)state;
 	memset(&guest, 0, sizeof(guest));
 	guest.room = UINT32_MAX;
+	for (unsigned int i = 0; i < WORKERS; i++)
+		workers[i].send = (struct send_path *)&paths[i];
 	if (fd < 0 || ftruncate(fd, PAGES * MIGC_PAGE_BYTES) != 0)
 		return -1;
 	memory = mmap(NULL, PAGES * MIGC_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -260,6 +283,122 @@ static void what_failed_is_sent_again(void **state)
 	assert_int_equal(rounds_pages(r), 2);
 	assert_int_equal(feed(r), 1);
 	assert_int_equal(guest.sends[3] + guest.sends[PAGES - 1], 2);
+	rounds_free(r);
+}
+
+/** In rounds with deltas only the worker that sent a page before knows what it was. */
+static void with_deltas_a_page_always_goes_by_the_same_worker(void **state)
+{
+	struct migc_error err = {0};
+	struct migc_random random;
+	struct rounds *r = new_rounds(true);
+	unsigned int owner[PAGES];
+	uint64_t pages;
+
+	(void)state;
+	migc_random_seed(&random, 3);
+	for (uint64_t page = 0; page < PAGES; page++)
+		owner[page] = WORKERS;
+	assert_int_equal(rounds_use_deltas(r), 0);
+	begin(r, 1, false);
+	assert_false(guest.deltas);
+	assert_int_equal(feed(r), 1);
+	for (uint32_t round = 2; round <= 6; round++) {
+		for (uint64_t page = round % 2; page < PAGES; page += 1 + round % 3)
+			write_page(page);
+		assert_int_equal(rounds_scan(r, clock_now_ns() + SECOND, 0, &pages, &err), 0);
+		begin(r, round, false);
+		assert_true(guest.deltas);
+		for (unsigned int turn = 0; turn < 100; turn++) {
+			guest.room = (unsigned int)(migc_random_next(&random) % 2);
+			guest.full[0] = migc_random_next(&random) % 2;
+			guest.full[1] = migc_random_next(&random) % 2;
+			feed(r);
+		}
+		guest.room = UINT32_MAX;
+		guest.full[0] = guest.full[1] = false;
+		assert_int_equal(feed(r), 1);
+		for (uint64_t page = 0; page < PAGES; page++) {
+			assert_true(guest.sends[page] <= 1);
+			assert_int_equal(guest.arrived[page], guest.version[page]);
+			if (guest.sends[page] == 0)
+				continue;
+			if (owner[page] == WORKERS)
+				owner[page] = guest.sender[page];
+			assert_int_equal(guest.sender[page], owner[page]);
+		}
+	}
+	rounds_free(r);
+}
+
+static void a_worker_whose_ring_is_full_does_not_hold_up_the_others(void **state)
+{
+	struct rounds *r = new_rounds(false);
+	uint64_t sent[WORKERS] = {0};
+
+	(void)state;
+	for (uint64_t page = 0; page < PAGES; page++)
+		write_page(page);
+	assert_int_equal(rounds_use_deltas(r), 0);
+	/* without a tracker the round that is begun first is all data, whatever its number */
+	begin(r, 2, true);
+	guest.full[0] = true;
+	assert_int_equal(feed(r), 0);
+	for (uint64_t page = 0; page < PAGES; page++)
+		sent[guest.sender[page]] += guest.sends[page];
+	assert_int_equal(sent[0], 0);
+	assert_int_equal(sent[1], PAGES / 2);
+	assert_int_equal(rounds_left(r), PAGES / 2);
+	guest.full[0] = false;
+	assert_int_equal(feed(r), 1);
+	assert_int_equal(rounds_left(r), 0);
+	for (uint64_t page = 0; page < PAGES; page++)
+		assert_int_equal(guest.sends[page], 1);
+	rounds_free(r);
+}
+
+static void a_round_without_deltas_is_dealt_to_whoever_has_room(void **state)
+{
+	struct migc_error err = {0};
+	struct rounds *r = new_rounds(false);
+
+	(void)state;
+	for (uint64_t page = 0; page < PAGES; page++)
+		write_page(page);
+	assert_int_equal(rounds_use_deltas(r), 0);
+	/* one that is tried again raw */
+	assert_int_equal(rounds_begin(r, 2, true, true, &err), 0);
+	assert_false(guest.deltas);
+	guest.full[0] = true;
+	assert_int_equal(feed(r), 1);
+	for (uint64_t page = 0; page < PAGES; page++)
+		assert_int_equal(guest.sends[page] == 1 && guest.sender[page] == 1, 1);
+	rounds_free(r);
+}
+
+static void the_owner_of_a_page_that_failed_forgets_it_before_the_next_round(void **state)
+{
+	const struct migc_page_list failed = {
+		.region = 0, .count = 3, .page = {3, MIGC_SPAN_PAGES, PAGES - 1}};
+	struct rounds *r = new_rounds(false);
+
+	(void)state;
+	assert_int_equal(rounds_use_deltas(r), 0);
+	begin(r, 2, true);
+	rounds_mark(r, &failed);
+	/* the workers may still be at work */
+	for (uint64_t page = 0; page < PAGES; page++)
+		assert_int_equal(guest.forgotten[page], 0);
+	begin(r, 3, true);
+	assert_int_equal(feed(r), 1);
+	for (uint64_t page = 0; page < PAGES; page++)
+		assert_int_equal(guest.forgotten[page],
+				 guest.sends[page] ? 1 + guest.sender[page] : 0);
+	assert_int_equal(guest.sends[3] + guest.sends[MIGC_SPAN_PAGES] + guest.sends[PAGES - 1], 3);
+	/* once: it was sent whole meanwhile */
+	memset(guest.forgotten, 0, sizeof(guest.forgotten));
+	begin(r, 4, true);
+	assert_int_equal(guest.forgotten[3], 0);
 	rounds_free(r);
 }
 
@@ -380,6 +519,15 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_live_page_is_not_read_before_it_has_settled,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_failed_is_sent_again, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(with_deltas_a_page_always_goes_by_the_same_worker,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_worker_whose_ring_is_full_does_not_hold_up_the_others, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_round_without_deltas_is_dealt_to_whoever_has_room,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			the_owner_of_a_page_that_failed_forgets_it_before_the_next_round, set_up,
+			tear_down),
 		cmocka_unit_test_setup_teardown(
 			a_scan_of_a_moment_ago_is_believed_unless_the_end_is_near, set_up,
 			tear_down),

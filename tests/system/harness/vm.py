@@ -19,11 +19,13 @@ class Shape:
     """What both ends of a migration must have in common."""
 
     def __init__(self, memory="shm", machine="pc", mib=256, fill=128, rate=10, working_set=0,
-                 numa=False, dimm=False, disk=None, disk_rate=0, share=True):
+                 numa=False, dimm=False, disk=None, disk_rate=0, share=True, sparse=0):
         self.memory, self.machine, self.mib = memory, machine, mib
         self.fill, self.rate, self.working_set = fill, rate, working_set
         self.numa, self.dimm, self.disk, self.disk_rate = numa, dimm, disk, disk_rate
         self.share = share
+        self.sparse = sparse
+        """Words of a page that are rewritten; 0: all."""
 
     def backends(self):
         """(id, MiB) of the RAM that is there from the start."""
@@ -54,8 +56,9 @@ class Vm:
                 "-initrd", os.path.join(guest, "initramfs.img"),
                 "-append", "console=ttyS0 quiet panic=-1 swiotlb=noforce "
                 "memhp_default_state=online "
-                "workload.mib=%d workload.rate=%d workload.set=%d workload.disk=%d" % (
-                    shape.fill, shape.rate, shape.working_set, shape.disk_rate)]
+                "workload.mib=%d workload.rate=%d workload.set=%d workload.disk=%d "
+                "workload.sparse=%d" % (shape.fill, shape.rate, shape.working_set,
+                                        shape.disk_rate, shape.sparse)]
         for node, (backend, mib) in enumerate(shape.backends()):
             argv += ["-object", self._backend(backend, mib)]
             if shape.numa:

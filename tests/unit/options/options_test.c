@@ -89,6 +89,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_string_equal(o.psk, "keys");
 	assert_int_equal(o.codec, OPTIONS_CODEC_AUTO);
 	assert_int_equal(o.level, 1);
+	assert_true(o.delta_cache_bytes == UINT64_C(64) << 20);
 	assert_int_equal(o.huffman, OPTIONS_HUFFMAN_DYNAMIC);
 	assert_int_equal(o.dirty, OPTIONS_DIRTY_AUTO);
 	assert_int_equal(o.downtime_limit_ms, 300);
@@ -120,6 +121,7 @@ static void every_word_of_a_sender_is_taken(void **state)
 	     "send --connect 10.1.0.2:5000 --ip=10.0.0.1/24 --gateway 10.0.0.254 --mtu 9000 "
 	     "--ethdev net_memif0 --qmp /q --tls-creds /pki --tls-hostname host2 --codec deflate "
 	     "--level 6 --huffman fixed --compressdev compress_isal --no-fallback --block-pages 8 "
+	     "--delta-cache 128m "
 	     "--dirty hash --downtime-limit 50 --max-bandwidth 10g --timeout 60 --timeout-action "
 	     "suspend --throttle off --verify --progress plain --report - --inject "
 	     "loss=0.01,seed=1",
@@ -137,6 +139,7 @@ static void every_word_of_a_sender_is_taken(void **state)
 	assert_string_equal(o.compressdev, "compress_isal");
 	assert_true(o.no_fallback);
 	assert_int_equal(o.block_pages, 8);
+	assert_true(o.delta_cache_bytes == UINT64_C(128) << 20);
 	assert_int_equal(o.dirty, OPTIONS_DIRTY_HASH);
 	assert_int_equal(o.downtime_limit_ms, 50);
 	assert_true(o.max_bandwidth_bits == UINT64_C(10000000000));
@@ -281,6 +284,7 @@ static void words_that_exclude_each_other_are_refused(void **state)
 	refuse(SEND GUEST PSK " --timeout-action cancel", "needs --timeout");
 	refuse(SEND GUEST PSK " --codec raw --level 2", "leave out --level");
 	refuse(SEND GUEST PSK " --codec raw --compressdev x", "leave out --compressdev");
+	refuse(SEND GUEST PSK " --codec raw --delta-cache 64m", "leave out --delta-cache");
 }
 
 static void words_of_the_other_role_are_refused(void **state)
@@ -288,7 +292,7 @@ static void words_of_the_other_role_are_refused(void **state)
 	static const char *const sender[] = {
 		"--connect 10.0.0.1", "--codec raw",    "--level 2",          "--huffman fixed",
 		"--dirty hash",       "--verify",       "--downtime-limit 9", "--max-bandwidth 1g",
-		"--timeout 5",        "--throttle off", "--tls-hostname h",
+		"--timeout 5",        "--throttle off", "--tls-hostname h",   "--delta-cache 64m",
 	};
 
 	(void)state;
@@ -342,6 +346,9 @@ static void values_of_the_wrong_form_are_refused(void **state)
 	refuse(SEND GUEST PSK " --downtime-limit 0", "--downtime-limit");
 	refuse(SEND GUEST PSK " --max-bandwidth fast", "500m");
 	refuse(SEND GUEST PSK " --max-bandwidth 0", "500m");
+	refuse(SEND GUEST PSK " --delta-cache much", "1m to 1t");
+	refuse(SEND GUEST PSK " --delta-cache 4k", "1m to 1t");
+	refuse(SEND GUEST PSK " --delta-cache 2t", "1m to 1t");
 }
 
 static void addresses_must_fit_each_other(void **state)
@@ -381,6 +388,7 @@ static void help_and_version_need_nothing_else(void **state)
 		"--dirty",
 		"--no-fallback",
 		"--block-pages",
+		"--delta-cache",
 		"--compressdev",
 		"--downtime-limit",
 		"--timeout",

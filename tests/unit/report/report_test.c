@@ -46,6 +46,14 @@ static void fill(struct migc_report *r)
 	r->compression.zero_blocks = 3;
 	r->compression.fallback_blocks = 4;
 	r->compression.errors = 5;
+	r->delta.cache_bytes = 64 << 20;
+	r->delta.blocks = 7;
+	r->delta.pages = 100;
+	r->delta.bytes = 40960;
+	r->delta.unchanged = 31;
+	r->delta.lookups = 200;
+	r->delta.misses = 50;
+	r->delta.overflow = 19;
 	r->network.wire_bytes = 500000;
 	r->network.packets_sent = 400;
 	r->network.lost = 6;
@@ -150,6 +158,15 @@ static void json_has_every_word_of_the_contract(void **state)
 	assert_number(o, "compression.errors", 5);
 	assert_number(o, "compression.by-codec.raw", 1);
 	assert_number(o, "compression.by-codec.deflate", 20);
+	assert_number(o, "xbzrle-cache.cache-size", 64 << 20);
+	assert_number(o, "xbzrle-cache.bytes", 40960);
+	assert_number(o, "xbzrle-cache.pages", 100);
+	assert_number(o, "xbzrle-cache.blocks", 7);
+	assert_number(o, "xbzrle-cache.unchanged", 31);
+	assert_number(o, "xbzrle-cache.cache-miss", 50);
+	assert_real(o, "xbzrle-cache.cache-miss-rate", 0.25);
+	assert_real(o, "xbzrle-cache.encoding-rate", 10);
+	assert_number(o, "xbzrle-cache.overflow", 19);
 	assert_number(o, "network.wire-bytes", 500000);
 	assert_number(o, "network.packets", 400);
 	assert_number(o, "network.lost", 6);
@@ -206,6 +223,8 @@ static void nothing_done_yet_divides_by_no_zero(void **state)
 	memset(&r, 0, sizeof(r));
 	o = parse(&r);
 	assert_real(o, "compression.compression-rate", 0);
+	assert_real(o, "xbzrle-cache.cache-miss-rate", 0);
+	assert_real(o, "xbzrle-cache.encoding-rate", 0);
 	assert_real(o, "cpu.busy-cycles-share", 0);
 	assert_int_equal(json_array_size(at(o, "rounds")), 0);
 	json_decref(o);
@@ -302,6 +321,9 @@ static void the_table_tells_what_happened(void **state)
 	assert_non_null(strstr(table, "compress_isal0"));
 	assert_non_null(strstr(table, "(3.00 : 1)"));
 	assert_non_null(strstr(table, "9412.77 Mbit/s"));
+	assert_non_null(strstr(table,
+			       "deltas       100 pages in 40.00 KiB, 31 unchanged, 19 changed "
+			       "too much, 50 not in 64.00 MiB\n"));
 	assert_non_null(strstr(table, "verified"));
 	assert_non_null(strstr(table, "21 bad checksum; 22 no mbuf\n"));
 	assert_null(strstr(table, "fragments"));
