@@ -21,7 +21,9 @@ int inline_create(struct migc_codec *codec)
 
 		if (method == NULL || !(config->codecs & 1u << id))
 			continue;
-		codec->method[id] = method->create(codec->decompress, config->zstd_level);
+		codec->method[id] = method->create(codec->decompress,
+						   id == MIGC_CODEC_LZ4 ? config->lz4_acceleration
+									: config->zstd_level);
 		if (codec->method[id] == NULL)
 			return -ENOMEM;
 	}

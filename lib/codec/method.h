@@ -17,7 +17,10 @@
 struct codec_method {
 	enum migc_codec_id id;
 	const char *name;
-	/** @return a context that compresses, or one that decompresses; NULL: no memory. */
+	/**
+	 * @param level of compression: Zstandard's, LZ4's acceleration
+	 * @return a context that compresses, or one that decompresses; NULL: no memory.
+	 */
 	void *(*create)(bool decompress, int level);
 	void (*destroy)(void *context);
 	/** @return bytes written, at most `room`; 0: it does not fit. */

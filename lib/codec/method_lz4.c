@@ -4,20 +4,25 @@
 
 #include "method.h"
 
-/** LZ4's own unit of speed against ratio: 1 is its default. */
-#define ACCELERATION 1
+struct lz4 {
+	int acceleration;
+	uint64_t state[]; /**< LZ4_sizeofState() bytes, of a compressor */
+};
 
 static void *create(bool decompress, int level)
 {
-	(void)level;
-	/* decompression has no state; what is returned is only not NULL */
-	return malloc(decompress ? 1 : (size_t)LZ4_sizeofState());
+	struct lz4 *l = malloc(sizeof(*l) + (decompress ? 0 : (size_t)LZ4_sizeofState()));
+
+	if (l)
+		l->acceleration = level;
+	return l;
 }
 
 static size_t compress(void *context, uint8_t *to, size_t room, const uint8_t *from, size_t length)
 {
-	int made = LZ4_compress_fast_extState(context, (const char *)from, (char *)to, (int)length,
-					      (int)room, ACCELERATION);
+	struct lz4 *l = context;
+	int made = LZ4_compress_fast_extState(l->state, (const char *)from, (char *)to, (int)length,
+					      (int)room, l->acceleration);
 
 	return made > 0 ? (size_t)made : 0;
 }

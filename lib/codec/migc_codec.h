@@ -86,6 +86,7 @@ struct migc_codec_devices_config {
 	uint32_t codecs; /**< bits of enum migc_codec_id; no device is opened without DEFLATE */
 	struct migc_codec_request request; /**< of DEFLATE */
 	int zstd_level; /**< MIGC_ZSTD_LEVEL_MIN to _MAX */
+	int lz4_acceleration; /**< 1 (LZ4's default) or more: faster and less dense */
 	unsigned int workers;
 	const char
 		*compressdev; /**< device or driver name; NULL: first QAT, else compress_isal, else

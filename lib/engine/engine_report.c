@@ -19,6 +19,8 @@ static void add_codec(struct migc_report *r, const struct worker_counters *c)
 	r->compression.pages += c->codec.pages;
 	r->compression.fallback_blocks += c->codec.fallback_blocks;
 	r->compression.errors += c->codec.errors;
+	r->compression.held_ms += c->ladder_held_ns / NS_PER_MS;
+	r->compression.starved_ms += c->ladder_starved_ns / NS_PER_MS;
 	r->compression.looked_incompressible += c->looked_incompressible;
 	r->compression.skipped += c->codec_skipped;
 	r->compression.did_not_shrink += c->codec.did_not_shrink;
@@ -143,6 +145,10 @@ static void add_names(const struct engine *e, struct migc_report *r)
 	r->network.mtu = e->port_info.mtu;
 	r->network.workers = e->connections;
 	r->network.queues = e->port_info.queues;
+	r->compression.adapts = e->config->source && e->config->codec_auto;
+	if (e->workers && r->compression.adapts)
+		r->compression.position_per_mille =
+			__atomic_load_n(&e->workers[0].mean_per_mille, __ATOMIC_RELAXED);
 	snprintf(r->compression.codec, sizeof(r->compression.codec), "%s",
 		 !e->config->source      ? "any"
 		 : e->config->codec_auto ? "auto"

@@ -353,6 +353,8 @@ void send_path_counters(const struct send_path *path, struct worker_counters *ou
 	out->data_pages = path->collector.data_pages;
 	out->delta = path->cache.stats;
 	out->looked_incompressible = path->ladder.stats.looked_incompressible;
+	out->ladder_held_ns = path->ladder.stats.held_ns;
+	out->ladder_starved_ns = path->ladder.stats.starved_ns;
 	out->codec_skipped = path->ladder.stats.skipped;
 	if (path->codec)
 		migc_codec_stats(path->codec, &out->codec);

@@ -24,13 +24,16 @@ void spare_cpu_read(struct spare_cpu *s, FILE *stat)
 			continue;
 		for (unsigned int i = 0; i < 8; i++)
 			total += v[i];
-		/* what is niced yields to us */
-		idle += v[1] + v[3] + v[4];
+		idle += v[3] + v[4];
 	}
-	if (s->total && total > s->total)
-		s->per_mille = idle > s->idle
-				       ? (uint32_t)((idle - s->idle) * 1000 / (total - s->total))
-				       : 0;
+	if (s->total && total > s->total) {
+		uint64_t sample = idle > s->idle ? (idle - s->idle) * 1000 / (total - s->total) : 0;
+
+		/* ticks are coarse: the first reading as it is, then a quarter of each */
+		if (s->readings++)
+			sample = (3 * s->per_mille + sample) / 4;
+		s->per_mille = (uint32_t)sample;
+	}
 	s->total = total;
 	s->idle = idle;
 }

@@ -15,7 +15,8 @@
 struct spare_cpu {
 	cpu_set_t cpus;
 	uint64_t total, idle; /**< clock ticks, at the last reading */
-	uint32_t per_mille; /**< between the last two readings; 1000 before there are two */
+	unsigned int readings; /**< since the first */
+	uint32_t per_mille; /**< of late; 1000 before there are two readings */
 };
 
 void spare_cpu_init(struct spare_cpu *s, const cpu_set_t *cpus);

@@ -61,6 +61,7 @@ struct worker_counters {
 	struct migc_transport_stats transport;
 	struct migc_codec_stats codec;
 	uint64_t looked_incompressible; /**< blocks sent raw for their looks */
+	uint64_t ladder_held_ns, ladder_starved_ns; /**< time the ladder was told so */
 	uint64_t codec_skipped; /**< blocks sent raw as those before did not shrink */
 	uint64_t injected_loss, injected_reorder, injected_duplicate, injected_corrupt;
 };

@@ -52,6 +52,9 @@ struct migc_report {
 		uint64_t fallback_blocks, errors;
 		uint64_t did_not_shrink, short_consumed, short_produced, enqueue_full, bounce_bytes;
 		uint64_t looked_incompressible; /**< blocks sent raw for their looks (auto) */
+		bool adapts; /**< auto */
+		uint64_t held_ms, starved_ms; /**< of all workers: the link's fault, the cores' */
+		uint32_t position_per_mille; /**< of the ladder, mean of the workers, 1000 a rung */
 		uint64_t skipped; /**< blocks sent raw as those before did not shrink (auto) */
 		uint64_t gathered_bytes; /**< copied because pages were no neighbours */
 		uint64_t copied_pages; /**< snapshots for the tracker */

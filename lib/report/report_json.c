@@ -89,6 +89,11 @@ static json_t *compression(const struct migc_report *r)
 	put_number(&o, "fallback-blocks", r->compression.fallback_blocks);
 	put_number(&o, "errors", r->compression.errors);
 	put_number(&o, "did-not-shrink", r->compression.did_not_shrink);
+	if (r->compression.adapts) {
+		put_number(&o, "held-ms", r->compression.held_ms);
+		put_number(&o, "starved-ms", r->compression.starved_ms);
+		put_number(&o, "ladder-position", r->compression.position_per_mille);
+	}
 	put_number(&o, "looked-incompressible", r->compression.looked_incompressible);
 	put_number(&o, "skipped", r->compression.skipped);
 	put_number(&o, "short-consumed", r->compression.short_consumed);

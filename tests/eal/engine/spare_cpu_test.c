@@ -41,18 +41,26 @@ static void one_reading_says_nothing(void **state)
 	assert_int_equal(after(&s, "cpu0 900 0 0 100 0 0 0 0 0 0\n"), 1000);
 }
 
-static void idle_waiting_and_niced_time_is_spare_the_rest_is_not(void **state)
+static void idle_and_waiting_time_is_spare_the_rest_is_not(void **state)
 {
 	struct spare_cpu s = of_cpus(0, 1);
 
 	(void)state;
 	after(&s, "cpu  1 1 1 1 1 1 1 1\ncpu0 100 100 100 100 100 100 100 100 0 0\n");
-	/* of 80 ticks: nice 5, idle 15, iowait 20 */
-	assert_int_equal(after(&s, "cpu0 110 105 110 115 120 110 105 105 0 0\n"), 500);
-	/* nobody had anything to do */
-	assert_int_equal(after(&s, "cpu0 110 105 110 215 120 110 105 105 0 0\n"), 1000);
-	/* and then no moment was free */
-	assert_int_equal(after(&s, "cpu0 210 105 110 215 120 110 105 105 0 0\n"), 0);
+	/* of 80 ticks: idle 20, iowait 20 */
+	assert_int_equal(after(&s, "cpu0 110 105 110 120 120 110 100 105 0 0\n"), 500);
+}
+
+static void a_reading_counts_for_a_quarter_of_those_after(void **state)
+{
+	struct spare_cpu s = of_cpus(0, 1);
+
+	(void)state;
+	after(&s, "cpu0 100 0 0 100 0 0 0 0 0 0\n");
+	assert_int_equal(after(&s, "cpu0 100 0 0 200 0 0 0 0 0 0\n"), 1000);
+	assert_int_equal(after(&s, "cpu0 200 0 0 200 0 0 0 0 0 0\n"), 750);
+	assert_int_equal(after(&s, "cpu0 300 0 0 200 0 0 0 0 0 0\n"), 562);
+	assert_int_equal(after(&s, "cpu0 300 0 0 300 0 0 0 0 0 0\n"), 671);
 }
 
 static void only_the_cpus_asked_for_count(void **state)
@@ -70,7 +78,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_reading_says_nothing),
-		cmocka_unit_test(idle_waiting_and_niced_time_is_spare_the_rest_is_not),
+		cmocka_unit_test(idle_and_waiting_time_is_spare_the_rest_is_not),
+		cmocka_unit_test(a_reading_counts_for_a_quarter_of_those_after),
 		cmocka_unit_test(only_the_cpus_asked_for_count),
 	};
 
