@@ -6,6 +6,8 @@ from harness.registry import check, system_test
 
 # so slow that there are rounds after the second, in which deltas begin
 SLOW = ["--max-bandwidth", "150m"]
+# rounds go on until then: a page comes again and again
+ON_AND_ON = ["--downtime-limit", "1", "--timeout", "9", "--timeout-action", "suspend"]
 
 
 def compressing(context, codec=None):
@@ -53,7 +55,8 @@ def tracker_misses_nothing(context, dirty, memory):
 
 
 @system_test(timeout=120, cases=[
-    dict(memory="shm", workers=2), dict(memory="memfd", workers=1, codec="deflate"),
+    dict(memory="shm", workers=2, on_and_on=True),
+    dict(memory="memfd", workers=1, codec="deflate"),
     dict(memory="hugetlbfs", workers=2), dict(memory="shm", workers=1, dirty="hash"),
     dict(memory="shm", workers=2, inject="loss=0.01,reorder=0.01,codec-error=0.02,seed=9"),
     dict(memory="shm", workers=0, codec="zstd", full=True),
@@ -61,13 +64,16 @@ def tracker_misses_nothing(context, dirty, memory):
          inject="loss=0.01,codec-error=0.02,seed=4"),
 ])
 def pages_that_changed_a_little_go_as_deltas(context, memory, workers, dirty="auto", codec=None,
-                                             inject=None):
+                                             inject=None, on_and_on=False):
     shape = Shape(memory=memory, rate=8, working_set=24, sparse=6)
     faults = ["--inject", inject] if inject else []
     words = ["--verify", "--dirty", dirty, *compressing(context, codec), *SLOW, *faults]
+    if on_and_on:
+        words += ON_AND_ON
     sent, received, *_ = context.migrate(shape, words, faults, workers=workers)
     deltas = sent.report["xbzrle-cache"]
     check(deltas["pages"] > 0 and deltas["encoding-rate"] > 4, "deltas are %s", deltas)
+    check(not on_and_on or len(sent.report["rounds"]) >= 5, "rounds are %s", sent.report["rounds"])
     # blocks that failed at the receiver were sent, and not applied
     check(0 < received.report["xbzrle-cache"]["pages"] <= deltas["pages"] and
           (inject or received.report["xbzrle-cache"]["pages"] == deltas["pages"]),
