@@ -38,7 +38,7 @@ const char *options_usage(void)
 	       "  --level N                           send: 1 to 9 of deflate, 1 to 19 of zstd "
 	       "(1)\n"
 	       "  --huffman dynamic|fixed|default     send (dynamic)\n"
-	       "  --compressdev NAME|DRIVER           (first QAT, else compress_isal, else "
+	       "  --compressdev NAME|DRIVER[,...]     (all QAT, else compress_isal, else "
 	       "compress_zlib)\n"
 	       "  --no-fallback           an error instead of the next device or raw\n"
 	       "  --block-pages N         4 KiB pages a block, 1 to 32 (32; deflate: from the "

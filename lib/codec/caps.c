@@ -2,11 +2,20 @@
 #include <errno.h>
 #include <string.h>
 
+#include "hardware.h"
 #include "migc_codec.h"
+#include "qat_limits.h"
 
-/** Drivers of QAT, and the generation whose limits hold for all of them where none is known. */
-#define QAT_DRIVER "compress_qat"
-#define QAT_GENERATION_STRICTEST 3u
+static void read_qat(uint8_t dev_id, struct migc_codec_caps *out)
+{
+	const struct rte_device *device = hardware_find(rte_compressdev_name_get(dev_id));
+
+	if (device)
+		out->pci_device_id = hardware_pci_id(device);
+	out->qat_generation = qat_generation_of_id(out->pci_device_id);
+	if (out->qat_generation == 0)
+		out->qat_generation = qat_generation_of_caps(out);
+}
 
 int migc_codec_caps_read(uint8_t dev_id, struct migc_codec_caps *out)
 {
@@ -21,8 +30,6 @@ int migc_codec_caps_read(uint8_t dev_id, struct migc_codec_caps *out)
 	out->driver = info.driver_name;
 	out->dev_feature_flags = info.feature_flags;
 	out->max_queue_pairs = info.max_nb_queue_pairs;
-	if (strcmp(info.driver_name, QAT_DRIVER) == 0)
-		out->qat_generation = QAT_GENERATION_STRICTEST;
 	for (c = info.capabilities; c && c->algo != RTE_COMP_ALGO_UNSPECIFIED; c++) {
 		if (c->algo != RTE_COMP_ALGO_DEFLATE)
 			continue;
@@ -31,5 +38,7 @@ int migc_codec_caps_read(uint8_t dev_id, struct migc_codec_caps *out)
 		out->window_min = c->window_size.min;
 		out->window_max = c->window_size.max;
 	}
+	if (strcmp(info.driver_name, QAT_DRIVER) == 0)
+		read_qat(dev_id, out);
 	return 0;
 }

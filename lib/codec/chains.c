@@ -98,6 +98,17 @@ struct rte_mbuf *chain_segments(struct migc_codec *codec, unsigned int pages)
 	return head;
 }
 
+struct rte_mbuf *chain_copies(struct migc_codec *codec, const struct migc_codec_job *job)
+{
+	struct rte_mbuf *head = chain_segments(codec, job->pages), *m = head;
+
+	for (unsigned int i = 0; m; m = m->next)
+		memcpy(rte_pktmbuf_mtod(m, uint8_t *), job->page[i++], MIGC_PAGE_BYTES);
+	if (head)
+		codec->stats.bounce_bytes += head->pkt_len;
+	return head;
+}
+
 void chain_trim(struct rte_mbuf *head, uint32_t bytes)
 {
 	struct rte_mbuf *m = head;

@@ -11,9 +11,18 @@
 
 #include "codec_private.h"
 
-/** A device that gives nothing back for so long, with ops in flight, is dead. */
-#define DEAD_SECONDS 2u
+/**
+ * A device that gives nothing back for so long, with ops in flight, is dead. A device answers in
+ * microseconds. What it was to compress is compressed elsewhere, without harm if it does answer
+ * yet, and the guest may be stopped and waiting. What it was to decompress may end the migration.
+ */
+#define DEAD_COMPRESS_MS 200u
+#define DEAD_DECOMPRESS_MS 2000u
+/** And it was asked so many times: it was not us who were away. */
+#define DEAD_POLLS 64u
 #define OPS 512u
+/** A device that falls silent again and again costs as much time each time. */
+#define REVIVALS_MAX 10u
 #define EXTERNALS 8192u
 /** Inline jobs between two polls: what is made goes out before the next is begun. */
 #define INLINE_JOBS 1u
@@ -38,11 +47,13 @@ static struct rte_mempool *make_pool(const struct migc_codec *c, const char *kin
 static bool make_pools(struct migc_codec *c, int socket)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
-	bool linear = false, ok = inline_create(c) == 0;
+	bool linear = false, copies = false, ok = inline_create(c) == 0;
 
-	for (unsigned int i = 0; i < c->lanes; i++)
+	for (unsigned int i = 0; i < c->lanes; i++) {
+		copies |= c->lane[i].device->plan.hardware;
 		linear |= !c->lane[i].device->plan.source_chain ||
 			  !c->lane[i].device->plan.destination_chain;
+	}
 	name_pool(c, "ops", name);
 	c->ops = rte_comp_op_pool_create(name, OPS, 64, sizeof(struct codec_op), socket);
 	c->devices->memory_bytes += OPS * (sizeof(struct rte_comp_op) + sizeof(struct codec_op));
@@ -56,7 +67,8 @@ static bool make_pools(struct migc_codec *c, int socket)
 		c->devices->memory_bytes += (uint64_t)CODEC_BUFFERS * MIGC_CODEC_BUFFER_BYTES;
 		c->scratch = rte_malloc("codec_scratch", 64, 64);
 		ok = ok && c->buffers && c->scratch && tail_create(c) == 0;
-	} else {
+	}
+	if (!c->decompress || copies) {
 		c->segments = make_pool(c, "segments", CODEC_SEGMENTS, MIGC_PAGE_BYTES, socket);
 		ok = ok && c->segments;
 	}
@@ -65,6 +77,23 @@ static bool make_pools(struct migc_codec *c, int socket)
 		ok = ok && c->bounces;
 	}
 	return ok;
+}
+
+/** More workers than queue pairs: those without one use what others fall back to. */
+static void take_lanes(struct migc_codec *c)
+{
+	const struct codec_share *share;
+
+	if (c->worker >= CODEC_WORKERS_MAX)
+		return;
+	share = &c->devices->share[c->worker];
+	for (c->lanes = 0; c->lanes < share->lanes; c->lanes++) {
+		struct codec_lane *lane = &c->lane[c->lanes];
+
+		lane->device = &c->devices->device[share->device[c->lanes]];
+		lane->queue_pair = share->queue_pair[c->lanes];
+		lane->xform = lane->device->xform[lane->queue_pair];
+	}
 }
 
 int migc_codec_create(struct migc_codec_devices *devices, unsigned int worker, bool decompress,
@@ -77,19 +106,11 @@ int migc_codec_create(struct migc_codec_devices *devices, unsigned int worker, b
 		return migc_error_set(err, -ENOMEM, "no memory for a codec");
 	c->devices = devices;
 	c->worker = worker;
-	c->queue_pair = (uint16_t)worker;
 	c->decompress = decompress;
-	c->dead_cycles = rte_get_tsc_hz() * DEAD_SECONDS;
+	c->dead_cycles =
+		rte_get_tsc_hz() / 1000 * (decompress ? DEAD_DECOMPRESS_MS : DEAD_COMPRESS_MS);
 	migc_random_seed(&c->random, devices->config.inject_seed + worker);
-	for (unsigned int i = 0; i < devices->count; i++) {
-		struct codec_device *d = &devices->device[i];
-
-		/* more workers than queue pairs: those use the other devices */
-		if (worker >= d->queue_pairs)
-			continue;
-		c->lane[c->lanes].device = d;
-		c->lane[c->lanes++].xform = d->xform[worker];
-	}
+	take_lanes(c);
 	if (c->lanes == 0 && devices->count) {
 		free(c);
 		return migc_error_set(
@@ -110,39 +131,59 @@ int migc_codec_create(struct migc_codec_devices *devices, unsigned int worker, b
 }
 
 /** Ops that are still somewhere hold mbufs of our pools: get them back first. */
-static void drain(struct migc_codec *c)
+static void drain_lane(struct migc_codec *c, struct codec_lane *lane)
 {
-	for (unsigned int i = 0; i < c->lanes; i++) {
-		struct codec_lane *lane = &c->lane[i];
-		uint64_t until = rte_rdtsc() + c->dead_cycles;
-		struct rte_comp_op *op;
+	/* one that was given up has had its time */
+	uint64_t until = rte_rdtsc() + (lane->dead ? 0 : c->dead_cycles);
+	struct rte_comp_op *op;
 
-		for (unsigned int k = 0; k < lane->pending_count; k++)
-			submit_free_op(c, lane->pending[k]);
-		while (lane->in_flight && rte_rdtsc() < until) {
-			if (rte_compressdev_dequeue_burst(lane->device->id, c->queue_pair, &op,
-							  1) == 0)
-				continue;
+	for (unsigned int k = 0; k < lane->pending_count; k++)
+		submit_free_op(c, lane->pending[k]);
+	while (lane->in_flight) {
+		if (rte_compressdev_dequeue_burst(lane->device->id, lane->queue_pair, &op, 1)) {
 			lane->in_flight--;
 			submit_free_op(c, op);
+		} else if (rte_rdtsc() >= until) {
+			return;
 		}
 	}
 }
 
-void migc_codec_free(struct migc_codec *c)
+/** @return whether all ops are here. */
+static bool drain(struct migc_codec *c)
 {
-	if (c == NULL)
-		return;
-	if (c->ops)
-		drain(c);
-	inline_free(c);
-	tail_free(c);
+	bool all = true;
+
+	for (unsigned int i = 0; i < c->lanes; i++) {
+		drain_lane(c, &c->lane[i]);
+		all &= c->lane[i].in_flight == 0;
+	}
+	return all;
+}
+
+static void free_pools(struct migc_codec *c)
+{
 	rte_mempool_free(c->ops);
 	rte_mempool_free(c->externals);
 	rte_mempool_free(c->segments);
 	rte_mempool_free(c->buffers);
 	rte_mempool_free(c->bounces);
 	rte_free(c->scratch);
+}
+
+void migc_codec_free(struct migc_codec *c)
+{
+	bool all = true;
+
+	if (c == NULL)
+		return;
+	if (c->ops)
+		all = drain(c);
+	inline_free(c);
+	tail_free(c);
+	/* a device that has some of it may still write to it: nobody else may have it, ever */
+	if (all)
+		free_pools(c);
 	free(c);
 }
 
@@ -208,6 +249,24 @@ int migc_codec_submit(struct migc_codec *c, struct migc_codec_job *job)
 	return 0;
 }
 
+static void note_progress(struct codec_lane *lane)
+{
+	lane->progress_tsc = rte_rdtsc();
+	lane->quiet_polls = 0;
+}
+
+/** The first op that a lane did not take, when it said that it never will; else NULL. */
+static struct rte_comp_op *refused_op(struct migc_codec *c, const struct codec_lane *lane,
+				      unsigned int taken, unsigned int given)
+{
+	if (taken == given)
+		return NULL;
+	c->stats.enqueue_full++;
+	return lane->pending[taken]->status == RTE_COMP_OP_STATUS_NOT_PROCESSED
+		       ? NULL
+		       : lane->pending[taken];
+}
+
 /** Give a lane what waits for it; see what it says of the first op that it does not take. */
 static void enqueue(struct migc_codec *c, struct codec_lane *lane)
 {
@@ -221,20 +280,16 @@ static void enqueue(struct migc_codec *c, struct codec_lane *lane)
 		count = (unsigned int)(plan->in_flight - lane->in_flight);
 	if (count == 0)
 		return;
-	if (lane->in_flight == 0)
-		lane->progress_tsc = rte_rdtsc();
-	taken = rte_compressdev_enqueue_burst(lane->device->id, c->queue_pair, lane->pending,
+	/* a lane that has nothing and takes nothing is as silent as one that gives nothing back */
+	if (lane->in_flight == 0 && !lane->refused)
+		note_progress(lane);
+	taken = rte_compressdev_enqueue_burst(lane->device->id, lane->queue_pair, lane->pending,
 					      (uint16_t)count);
 	lane->in_flight = (uint16_t)(lane->in_flight + taken);
-	refused = taken < count ? lane->pending[taken] : NULL;
-	if (refused) {
-		c->stats.enqueue_full++;
-		/* anything but NOT_PROCESSED means: never give me that one again */
-		if (refused->status == RTE_COMP_OP_STATUS_NOT_PROCESSED)
-			refused = NULL;
-		else
-			taken++;
-	}
+	refused = refused_op(c, lane, taken, count);
+	if (refused)
+		taken++;
+	lane->refused = taken == 0;
 	lane->pending_count -= taken;
 	memmove(lane->pending, lane->pending + taken,
 		lane->pending_count * sizeof(lane->pending[0]));
@@ -248,17 +303,25 @@ static void dequeue(struct migc_codec *c, unsigned int index)
 {
 	struct codec_lane *lane = &c->lane[index];
 	struct rte_comp_op *done[32];
-	uint16_t count;
+	uint16_t count = 0;
 
-	if (lane->in_flight == 0)
+	if (lane->in_flight == 0 && !lane->refused)
 		return;
-	count = rte_compressdev_dequeue_burst(lane->device->id, c->queue_pair, done, 32);
+	if (lane->in_flight)
+		count = rte_compressdev_dequeue_burst(lane->device->id, lane->queue_pair, done, 32);
+	lane->quiet_polls++;
 	if (count) {
-		lane->progress_tsc = rte_rdtsc();
+		note_progress(lane);
 		lane->in_flight = (uint16_t)(lane->in_flight - count);
 		for (uint16_t i = 0; i < count; i++)
 			complete_op(c, done[i]);
-	} else if (!lane->dead && rte_rdtsc() - lane->progress_tsc > c->dead_cycles) {
+	}
+	if (lane->dead) {
+		if (count && lane->in_flight == 0 && !lane->unusable &&
+		    lane->revivals < REVIVALS_MAX)
+			complete_found(c, index);
+	} else if (lane->unusable || (lane->quiet_polls > DEAD_POLLS &&
+				      rte_rdtsc() - lane->progress_tsc > c->dead_cycles)) {
 		complete_lost(c, index);
 	}
 }

@@ -16,21 +16,47 @@
 /** A tail that ends any stream: see tail.c. */
 #define CODEC_TAIL_SEGMENTS 5u
 #define CODEC_JOBS_MAX 256u
+/** Devices of one engine: two that share the work, and what is fallen back to. */
+#define CODEC_LANES_MAX 6u
 
 struct codec_device {
 	uint8_t id;
 	char name[64];
 	char driver[64];
+	struct migc_codec_caps caps;
 	struct migc_codec_plan plan;
+	int socket; /**< NUMA node; negative: any */
+	struct rte_device *bus; /**< NULL: the lcore does the work */
+	unsigned int tier; /**< those of a tier share the work; the next is for what they fail */
 	uint16_t queue_pairs;
 	bool started;
-	void *xform[CODEC_WORKERS_MAX]; /**< one each, or [0] for all when it can be shared */
+	/* by the lcores, relaxed: what the main lcore says once (tell.c) */
+	uint32_t lost, unusable, back;
+	uint32_t lost_told, unusable_told, back_told;
+	void *xform[CODEC_WORKERS_MAX]; /**< a queue pair's, or [0] for all: it can be shared */
+};
+
+/** Queue pairs of an engine. */
+struct codec_share {
+	unsigned int lanes;
+	uint8_t device[CODEC_LANES_MAX];
+	uint8_t queue_pair[CODEC_LANES_MAX];
+};
+
+/** Memory that hardware may read and write. */
+struct codec_reach {
+	const uint8_t *first, *end;
 };
 
 struct migc_codec_devices {
 	struct migc_codec_devices_config config;
 	struct codec_device device[MIGC_CODEC_DEVICES_MAX];
 	unsigned int count;
+	unsigned int named_tiers; /**< tiers of what was asked for by name */
+	struct codec_share share[CODEC_WORKERS_MAX];
+	struct codec_reach *reach; /**< by rising addresses */
+	unsigned int reaches;
+	bool physical; /**< devices are told physical addresses: they get at EAL's memory alone */
 	unsigned int block_pages;
 	uint64_t memory_bytes;
 };
@@ -40,15 +66,21 @@ struct codec_op {
 	struct migc_codec_job *job; /**< NULL: free, or given up and to come back one day */
 	uint8_t *packed; /**< of a decompression given up: the buffer that the device may read */
 	unsigned int lane;
+	bool copied; /**< the device has copies of the pages, in segments */
 };
 
 /** A device as one engine uses it. */
 struct codec_lane {
 	struct codec_device *device;
+	uint16_t queue_pair;
 	void *xform;
-	bool dead; /**< stopped answering */
+	bool dead; /**< stopped answering, or cannot do its work */
+	bool unusable; /**< and never will */
+	bool refused; /**< took nothing the last time, with nothing in flight */
+	unsigned int revivals;
 	uint16_t in_flight;
 	uint64_t progress_tsc; /**< when it last gave an op back, or got the first */
+	unsigned int quiet_polls; /**< since then */
 	struct rte_comp_op *pending[CODEC_JOBS_MAX]; /**< not enqueued yet */
 	unsigned int pending_count;
 };
@@ -56,13 +88,13 @@ struct codec_lane {
 struct migc_codec {
 	struct migc_codec_devices *devices;
 	unsigned int worker;
-	uint16_t queue_pair;
 	bool decompress;
-	struct codec_lane lane[MIGC_CODEC_DEVICES_MAX];
+	struct codec_lane lane[CODEC_LANES_MAX];
 	unsigned int lanes;
 	struct rte_mempool *ops;
 	struct rte_mempool *externals; /**< mbufs without data of their own, over guest pages */
-	struct rte_mempool *segments; /**< compress: where compressed blocks live */
+	/** Compress: where compressed blocks live. Both: copies of pages for hardware. */
+	struct rte_mempool *segments;
 	struct rte_mempool *buffers; /**< decompress: where they come in */
 	struct rte_mempool *bounces; /**< for devices that take no chains */
 	struct rte_mbuf_ext_shared_info shared_info; /**< of externals: this lcore's alone */
@@ -86,6 +118,16 @@ static inline struct codec_op *codec_op(struct rte_comp_op *op)
 	return (struct codec_op *)(op + 1);
 }
 
+/* choose.c */
+
+/** Fill in the devices to use, in the order of their tiers; none is started yet. */
+int choose_devices(struct migc_codec_devices *devices, struct migc_error *err);
+
+/* reach.c */
+
+/** May hardware read and write all pages of a job where they are? */
+bool reach_all(const struct migc_codec_devices *devices, const struct migc_codec_job *job);
+
 /* chains.c */
 
 /** Data-less mbufs over pages, one segment each; with the scratch segment behind when asked. */
@@ -96,6 +138,8 @@ struct rte_mbuf *chain_packed(struct migc_codec *codec, const struct migc_codec_
 			      bool pieces);
 /** One more external segment of any memory, or NULL. */
 struct rte_mbuf *chain_external(struct migc_codec *codec, uint8_t *data, uint16_t length);
+/** The pages of a job, copied into segments; NULL: there are none. */
+struct rte_mbuf *chain_copies(struct migc_codec *codec, const struct migc_codec_job *job);
 /** A destination of `pages` pages in segments, or NULL. */
 struct rte_mbuf *chain_segments(struct migc_codec *codec, unsigned int pages);
 /** Cut a chain to its first `bytes` bytes and free the segments behind. */
@@ -132,6 +176,8 @@ void inline_job(struct migc_codec *codec, struct migc_codec_job *job);
 void complete_op(struct migc_codec *codec, struct rte_comp_op *op);
 /** A lane stopped answering: do its jobs elsewhere. */
 void complete_lost(struct migc_codec *codec, unsigned int lane);
+/** A lost lane has given everything back: it is used again. */
+void complete_found(struct migc_codec *codec, unsigned int lane);
 void complete_job(struct migc_codec *codec, struct migc_codec_job *job, int status);
 /** Testing: shall this one fail? Counts it. */
 bool complete_injected(struct migc_codec *codec);

@@ -4,6 +4,9 @@
 
 #include "codec_private.h"
 
+/** QAT: its firmware cannot compress and verify, and the driver does no more for us. */
+#define QAT_NO_CNV ((uint64_t)-99)
+
 /** A lane whose ops are to be given up. */
 struct lost {
 	struct migc_codec *codec;
@@ -92,6 +95,7 @@ static void compressed(struct migc_codec *codec, struct migc_codec_job *job, uns
 		complete_job(codec, job, -ENOSPC);
 	} else if (op->status != RTE_COMP_OP_STATUS_SUCCESS) {
 		codec->stats.errors++;
+		codec->lane[lane].unusable |= op->debug_status == QAT_NO_CNV;
 		complete_elsewhere(codec, job, lane);
 	} else if (op->consumed != length || op->produced == 0) {
 		/* SUCCESS, and yet a part of the source is missing */
@@ -110,10 +114,19 @@ static void compressed(struct migc_codec *codec, struct migc_codec_job *job, uns
 static void copy_out(struct migc_codec *codec, const struct migc_codec_job *job,
 		     const struct rte_comp_op *op)
 {
-	const uint8_t *from = rte_pktmbuf_mtod(op->m_dst, const uint8_t *);
+	const struct rte_mbuf *m = op->m_dst;
+	uint32_t at = 0;
 
-	for (unsigned int i = 0; i < job->pages; i++)
-		memcpy(job->page[i], from + (size_t)i * MIGC_PAGE_BYTES, MIGC_PAGE_BYTES);
+	/* one linear buffer, or a segment a page */
+	for (unsigned int i = 0; i < job->pages; i++) {
+		memcpy(job->page[i], rte_pktmbuf_mtod_offset(m, const uint8_t *, at),
+		       MIGC_PAGE_BYTES);
+		at += MIGC_PAGE_BYTES;
+		if (at == m->data_len && m->next) {
+			m = m->next;
+			at = 0;
+		}
+	}
 	codec->stats.bounce_bytes += (uint64_t)job->pages * MIGC_PAGE_BYTES;
 }
 
@@ -131,7 +144,7 @@ static void decompressed(struct migc_codec *codec, struct migc_codec_job *job, u
 		codec->stats.short_produced++;
 		complete_job(codec, job, -EBADMSG);
 	} else {
-		if (!codec->lane[lane].device->plan.destination_chain)
+		if (codec_op(op)->copied || !codec->lane[lane].device->plan.destination_chain)
 			copy_out(codec, job, op);
 		codec->stats.in_bytes += job->data_bytes;
 		codec->stats.out_bytes += length;
@@ -160,6 +173,24 @@ void complete_op(struct migc_codec *codec, struct rte_comp_op *op)
 	submit_free_op(codec, op);
 }
 
+/**
+ * A decompression whose device fell silent. It may read the block, and write what comes of it, at
+ * any later time. To segments of ours: then it may read what it likes, and the block is
+ * decompressed elsewhere. To the guest's pages: that ends the migration.
+ */
+static void give_up_decompression(struct migc_codec *codec, struct migc_codec_job *job,
+				  struct codec_op *op)
+{
+	if (op->copied) {
+		complete_elsewhere(codec, job, op->lane);
+		return;
+	}
+	op->packed = job->packed;
+	job->packed = NULL;
+	complete_job(codec, job,
+		     codec->lane[op->lane].device->plan.destination_chain ? -EIO : -EBADMSG);
+}
+
 /** Give up an op that a lost lane still has. */
 static void give_up(struct rte_mempool *pool, void *context, void *object, unsigned int i)
 {
@@ -173,32 +204,39 @@ static void give_up(struct rte_mempool *pool, void *context, void *object, unsig
 		return;
 	op->job = NULL;
 	lost->codec->stats.errors++;
-	if (lost->codec->decompress) {
-		/* the device may still read it, and no other may have it meanwhile */
-		op->packed = job->packed;
-		job->packed = NULL;
-		/* and it may still write: to a buffer of ours, or to the guest's pages */
-		complete_job(lost->codec, job,
-			     lost->codec->lane[lost->lane].device->plan.destination_chain
-				     ? -EIO
-				     : -EBADMSG);
-	} else {
+	if (lost->codec->decompress)
+		give_up_decompression(lost->codec, job, op);
+	else
 		complete_elsewhere(lost->codec, job, lost->lane);
-	}
 }
 
 void complete_lost(struct migc_codec *codec, unsigned int index)
 {
 	struct lost lost = {codec, index};
 	struct codec_lane *lane = &codec->lane[index];
+	struct codec_device *device = lane->device;
 	unsigned int waiting = lane->pending_count;
 
 	lane->dead = true;
+	lane->refused = false;
 	lane->pending_count = 0;
+	codec->stats.devices_lost++;
+	/* no other memory goes with these: they are read to be said (tell.c) */
+	__atomic_add_fetch(lane->unusable ? &device->unusable : &device->lost, 1, __ATOMIC_RELAXED);
 	for (unsigned int i = 0; i < waiting; i++) {
 		lane->pending[i]->status = RTE_COMP_OP_STATUS_ERROR;
 		complete_op(codec, lane->pending[i]);
 	}
 	/* what waited is done with; what is still of this lane is with the device */
 	rte_mempool_obj_iter(codec->ops, give_up, &lost);
+}
+
+void complete_found(struct migc_codec *codec, unsigned int index)
+{
+	struct codec_lane *lane = &codec->lane[index];
+
+	lane->dead = false;
+	lane->revivals++;
+	codec->stats.devices_back++;
+	__atomic_add_fetch(&lane->device->back, 1, __ATOMIC_RELAXED);
 }

@@ -1,80 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_dev.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
 #include <rte_log.h>
 
 #include "codec_private.h"
+#include "spread.h"
 
 #define PRIVATE_XFORMS 64u
-
-/** Drivers in the order in which a device is chosen when none is named. */
-static const char *const preference[] = {"compress_qat", "compress_isal", "compress_zlib"};
-
-/** Other drivers that may be there; one of them must be named to be used. */
-static const char *const others[] = {"mlx5_pci", "compress_octeonx", "compress_null"};
-
-static bool is_software(const char *driver)
-{
-	return strcmp(driver, "compress_isal") == 0 || strcmp(driver, "compress_zlib") == 0;
-}
-
-static int find(const char *name)
-{
-	uint8_t id;
-
-	if (rte_compressdev_get_dev_id(name) >= 0)
-		return rte_compressdev_get_dev_id(name);
-	return rte_compressdev_devices_get(name, &id, 1) == 1 ? id : -ENODEV;
-}
-
-/** Names of the devices of some drivers, each with a space before. */
-static void list(const char *const *drivers, unsigned int count, char *out, size_t capacity)
-{
-	uint8_t ids[RTE_COMPRESS_MAX_DEVS];
-
-	for (unsigned int i = 0; i < count; i++) {
-		unsigned int n =
-			rte_compressdev_devices_get(drivers[i], ids, RTE_COMPRESS_MAX_DEVS);
-
-		for (unsigned int k = 0; k < n; k++) {
-			size_t used = strlen(out);
-
-			snprintf(out + used, capacity - used, " %s",
-				 rte_compressdev_name_get(ids[k]));
-		}
-	}
-}
-
-static bool is_taken(const struct migc_codec_devices *devices, unsigned int id)
-{
-	for (unsigned int i = 0; i < devices->count; i++) {
-		if (devices->device[i].id == id)
-			return true;
-	}
-	return false;
-}
-
-/**
- * A software device, when there is none of that driver yet. It stays when the set is closed, and
- * the next set finds it: DPDK 22.11 keeps the memzone of a device that was removed, and so cannot
- * make one in its place; and its look-up by name then follows a NULL pointer.
- */
-static int find_or_create(const char *driver)
-{
-	int id = find(driver);
-
-	if (id >= 0 || !is_software(driver))
-		return id;
-	if (rte_eal_hotplug_add("vdev", driver, "") != 0)
-		return -ENODEV;
-	return find(driver);
-}
 
 static int make_xforms(struct migc_codec_devices *devices, struct codec_device *d,
 		       struct migc_error *err)
@@ -95,21 +32,15 @@ static int make_xforms(struct migc_codec_devices *devices, struct codec_device *
 	return 0;
 }
 
-static int start(struct migc_codec_devices *devices, struct codec_device *d, uint16_t most,
-		 struct migc_error *err)
+static int start(struct migc_codec_devices *devices, struct codec_device *d, struct migc_error *err)
 {
-	int socket = rte_compressdev_socket_id(d->id);
 	struct rte_compressdev_config config = {
-		.socket_id = socket < 0 ? (int)rte_socket_id() : socket,
+		.socket_id = d->socket < 0 ? (int)rte_socket_id() : d->socket,
 		.max_nb_priv_xforms = PRIVATE_XFORMS,
+		.nb_queue_pairs = d->queue_pairs,
 	};
-	int rc;
+	int rc = rte_compressdev_configure(d->id, &config);
 
-	d->queue_pairs = (uint16_t)RTE_MIN(devices->config.workers, CODEC_WORKERS_MAX);
-	if (most && d->queue_pairs > most)
-		d->queue_pairs = most;
-	config.nb_queue_pairs = d->queue_pairs;
-	rc = rte_compressdev_configure(d->id, &config);
 	for (uint16_t q = 0; rc == 0 && q < d->queue_pairs; q++)
 		rc = rte_compressdev_queue_pair_setup(d->id, q, d->plan.descriptors,
 						      config.socket_id);
@@ -128,107 +59,134 @@ static void stop(struct codec_device *d)
 		if (d->xform[i] && (i == 0 || d->xform[i] != d->xform[0]))
 			rte_compressdev_private_xform_free(d->id, d->xform[i]);
 	}
+	memset(d->xform, 0, sizeof(d->xform));
 	if (d->started) {
 		rte_compressdev_stop(d->id);
 		rte_compressdev_close(d->id);
 	}
+	d->started = false;
 }
 
-static int add(struct migc_codec_devices *devices, unsigned int id, struct migc_error *err)
-{
-	struct codec_device *d = &devices->device[devices->count];
-	struct migc_codec_caps caps;
-	int rc;
-
-	if (devices->count == MIGC_CODEC_DEVICES_MAX || is_taken(devices, id))
-		return 0;
-	memset(d, 0, sizeof(*d));
-	rc = migc_codec_caps_read((uint8_t)id, &caps);
-	if (rc != 0)
-		return migc_error_set(err, rc, "compression device %u has gone", id);
-	d->id = (uint8_t)id;
-	snprintf(d->name, sizeof(d->name), "%s", rte_compressdev_name_get((uint8_t)id));
-	snprintf(d->driver, sizeof(d->driver), "%s", caps.driver);
-	rc = migc_codec_plan(&caps, &devices->config.request, &d->plan, err);
-	if (rc == 0)
-		rc = start(devices, d, caps.max_queue_pairs, err);
-	if (rc != 0) {
-		stop(d);
-		return rc;
-	}
-	devices->count++;
-	return 0;
-}
-
-static int add_named(struct migc_codec_devices *devices, const char *name, struct migc_error *err)
-{
-	char names[256] = "";
-	int id = find_or_create(name);
-
-	if (id >= 0)
-		return add(devices, (unsigned int)id, err);
-	list(preference, RTE_DIM(preference), names, sizeof(names));
-	list(others, RTE_DIM(others), names, sizeof(names));
-	return migc_error_set(err, -ENODEV,
-			      "there is no compression device %s; there are:%s (compress_isal and "
-			      "compress_zlib can always be named)",
-			      name, names[0] ? names : " none");
-}
-
-/** The chosen device first, then what blocks fall back to. */
-static int choose(struct migc_codec_devices *devices, struct migc_error *err)
+/** What a person wants to know of a device that is chosen by what it is. */
+static void say(const struct migc_codec_devices *devices, const struct codec_device *d)
 {
 	const struct migc_codec_devices_config *c = &devices->config;
-	struct migc_error first = {0};
-	int rc;
 
-	if (c->compressdev) {
-		rc = add_named(devices, c->compressdev, err);
-		if (rc != 0 || c->no_fallback)
-			return rc;
+	if (d->caps.qat_generation == 0)
+		return;
+	if (c->request.compress)
+		migc_log(c->log, MIGC_LOG_INFO,
+			 "%s: QAT generation %u, %u of %u queue pairs, blocks of %u pages; --level "
+			 "%d is its search %s %u",
+			 d->name, d->caps.qat_generation, d->queue_pairs, d->caps.max_queue_pairs,
+			 d->plan.block_pages, c->request.level,
+			 d->caps.qat_generation >= 4 ? "level" : "depth", d->plan.search_depth);
+	else
+		migc_log(c->log, MIGC_LOG_INFO,
+			 "%s: QAT generation %u, %u of %u queue pairs, blocks of %u pages", d->name,
+			 d->caps.qat_generation, d->queue_pairs, d->caps.max_queue_pairs,
+			 d->plan.block_pages);
+	if (d->plan.splits)
+		migc_log(c->log, MIGC_LOG_WARNING,
+			 "%s: its driver cuts blocks of more than 12 pages in two and copies the "
+			 "second part: --block-pages 12 is faster",
+			 d->name);
+}
+
+/** Give out the queue pairs, and forget devices of which nobody uses one. */
+static void share_out(struct migc_codec_devices *devices)
+{
+	struct spread_device table[MIGC_CODEC_DEVICES_MAX];
+	struct spread spread;
+	unsigned int kept = 0;
+
+	for (unsigned int i = 0; i < devices->count; i++) {
+		const struct codec_device *d = &devices->device[i];
+
+		table[i] = (struct spread_device){d->socket, d->caps.max_queue_pairs, d->tier};
 	}
-	for (unsigned int i = 0; i < RTE_DIM(preference); i++) {
-		struct migc_error error = {0};
-		int id;
+	spread_queue_pairs(table, devices->count, devices->config.worker_socket,
+			   devices->config.workers, &spread);
+	for (unsigned int i = 0; i < devices->count; i++) {
+		if (spread.used[i] == 0)
+			continue;
+		devices->device[i].queue_pairs = (uint16_t)spread.used[i];
+		for (unsigned int w = 0; w < CODEC_WORKERS_MAX; w++) {
+			for (unsigned int k = 0; k < spread.share[w].lanes; k++) {
+				if (spread.share[w].device[k] == i)
+					spread.share[w].device[k] = (uint8_t)kept;
+			}
+		}
+		if (kept != i)
+			devices->device[kept] = devices->device[i];
+		kept++;
+	}
+	devices->count = kept;
+	memcpy(devices->share, spread.share, sizeof(devices->share));
+}
 
-		if (c->hardware_only && is_software(preference[i]))
-			continue;
-		/* zlib is a last resort: slow, and nothing that ISA-L does not do */
-		if (devices->count && strcmp(preference[i], "compress_zlib") == 0)
-			continue;
-		id = find_or_create(preference[i]);
-		if (id < 0 || add(devices, (unsigned int)id, &error) == 0) {
-			if (devices->count && c->no_fallback)
-				return 0;
+static void stop_all(struct migc_codec_devices *devices)
+{
+	for (unsigned int i = 0; i < devices->count; i++)
+		stop(&devices->device[i]);
+}
+
+/** Was it asked for by name? Then it must work. */
+static bool must_start(const struct migc_codec_devices *devices, unsigned int i)
+{
+	return devices->config.compressdev && devices->device[i].tier < devices->named_tiers;
+}
+
+static int start_all(struct migc_codec_devices *devices, struct migc_error *err)
+{
+	unsigned int i = 0;
+
+	share_out(devices);
+	while (i < devices->count) {
+		struct migc_error error = {0};
+		int rc = start(devices, &devices->device[i], &error);
+
+		if (rc == 0) {
+			say(devices, &devices->device[i++]);
 			continue;
 		}
-		migc_log(c->log, MIGC_LOG_INFO, "%s is not used: %s", preference[i], error.text);
-		if (first.code == 0)
-			first = error;
+		stop_all(devices);
+		if (must_start(devices, i) ||
+		    (devices->count == 1 && !devices->config.hardware_only)) {
+			*err = error;
+			return rc;
+		}
+		migc_log(devices->config.log, MIGC_LOG_INFO, "%s is not used: %s",
+			 devices->device[i].name, error.text);
+		devices->count--;
+		memmove(&devices->device[i], &devices->device[i + 1],
+			(devices->count - i) * sizeof(devices->device[0]));
+		share_out(devices);
+		i = 0;
 	}
-	if (devices->count || c->hardware_only)
-		return 0;
-	if (first.code)
-		*err = first;
-	return migc_error_set(
-		err, -ENODEV,
-		"no compression device: install librte-compress-isal, or --codec raw");
+	return 0;
 }
 
 int migc_codec_devices_open(const struct migc_codec_devices_config *config,
 			    struct migc_codec_devices **out, struct migc_error *err)
 {
 	struct migc_codec_devices *devices = calloc(1, sizeof(*devices));
-	int rc;
+	int rc = 0;
 
 	*out = NULL;
 	if (devices == NULL)
 		return migc_error_set(err, -ENOMEM, "no memory for compression devices");
 	devices->config = *config;
+	devices->physical = rte_eal_iova_mode() != RTE_IOVA_VA;
 	/* compress_isal logs a line for each block that does not shrink */
 	rte_log_set_level_pattern("pmd.compress.isal*", RTE_LOG_CRIT);
 	rte_log_set_level_pattern("pmd.compress.zlib*", RTE_LOG_CRIT);
-	rc = config->codecs & 1u << MIGC_CODEC_DEFLATE ? choose(devices, err) : 0;
+	if (config->codecs & 1u << MIGC_CODEC_DEFLATE) {
+		rc = choose_devices(devices, err);
+		if (rc == 0)
+			rc = start_all(devices, err);
+	}
+	devices->config.worker_socket = NULL;
 	if (rc != 0) {
 		migc_codec_devices_close(devices);
 		return rc;
@@ -247,8 +205,8 @@ void migc_codec_devices_close(struct migc_codec_devices *devices)
 {
 	if (devices == NULL)
 		return;
-	for (unsigned int i = 0; i < devices->count; i++)
-		stop(&devices->device[i]);
+	stop_all(devices);
+	free(devices->reach);
 	free(devices);
 }
 
@@ -264,12 +222,17 @@ const char *migc_codec_device_name(const struct migc_codec_devices *devices, uns
 
 bool migc_codec_has_hardware(const struct migc_codec_devices *devices)
 {
-	return devices->count && !is_software(devices->device[0].driver);
+	return devices->count && devices->device[0].plan.hardware;
 }
 
 const char *migc_codec_device_driver(const struct migc_codec_devices *devices, unsigned int i)
 {
 	return devices->device[i].driver;
+}
+
+struct rte_device *migc_codec_device_bus(const struct migc_codec_devices *devices, unsigned int i)
+{
+	return devices->device[i].bus;
 }
 
 unsigned int migc_codec_block_pages(const struct migc_codec_devices *devices,

@@ -34,6 +34,7 @@ struct migc_codec_request {
 	int level; /**< 1..9; ignored for decompression */
 	enum migc_huffman huffman;
 	unsigned int block_pages; /**< most wanted, 1..MIGC_BLOCK_PAGES_MAX; 0: as many as 16 */
+	bool checksum; /**< compress: CRC32 of the source in op->output_chksum */
 };
 
 /** What a device tells of itself, as plain data so that tests can write it out. */
@@ -45,6 +46,7 @@ struct migc_codec_caps {
 	bool deflate;
 	uint16_t max_queue_pairs; /**< 0: no limit stated */
 	unsigned int qat_generation; /**< 0: not QAT; 1..5: limits of that generation */
+	uint16_t pci_device_id; /**< 0: not known, or no PCI device */
 };
 
 struct migc_codec_plan {
@@ -59,6 +61,9 @@ struct migc_codec_plan {
 	bool scratch_segment; /**< append one to a decompression's destination chain */
 	bool source_tail; /**< give decompression a tail that ends any stream (compress_isal) */
 	bool shareable_xform;
+	bool hardware; /**< works by itself, reads and writes memory by DMA, may vanish */
+	bool splits; /**< QAT: takes two descriptors and a copy for a block of most pages */
+	uint8_t search_depth; /**< QAT: what its hardware makes of the level; 0: not QAT */
 };
 
 /**
@@ -73,7 +78,7 @@ int migc_codec_caps_read(uint8_t dev_id, struct migc_codec_caps *out);
 
 /* ---- devices ---- */
 
-#define MIGC_CODEC_DEVICES_MAX 8
+#define MIGC_CODEC_DEVICES_MAX 64
 #define MIGC_CODEC_BLOCK_PAGES_DEFAULT 16u
 /** The largest compressed block, and one byte. */
 #define MIGC_CODEC_BUFFER_BYTES (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
@@ -88,10 +93,14 @@ struct migc_codec_devices_config {
 	int zstd_level; /**< MIGC_ZSTD_LEVEL_MIN to _MAX */
 	int lz4_acceleration; /**< 1 (LZ4's default) or more: faster and less dense */
 	unsigned int workers;
-	const char
-		*compressdev; /**< device or driver name; NULL: first QAT, else compress_isal, else
-			       * compress_zlib. A software vdev is created when there is none. */
-	bool no_fallback; /**< only that device; its errors are errors */
+	const int *worker_socket; /**< NUMA node of each worker; NULL: any. Only while opening. */
+	/**
+	 * Names of devices and drivers, with commas between. A driver of hardware means all its
+	 * devices, which share the work. NULL: all of QAT, else compress_isal, else compress_zlib.
+	 * A software vdev is created when there is none.
+	 */
+	const char *compressdev;
+	bool no_fallback; /**< only those devices; their errors are errors */
 	bool hardware_only; /**< without compressdev: no software device; none at all is no error */
 	uint32_t inject_error_per_billion; /**< testing: ops made to fail, as a device would */
 	uint64_t inject_seed;
@@ -99,8 +108,9 @@ struct migc_codec_devices_config {
 };
 
 /**
- * Find (or create), plan, configure and start the devices: the chosen one first, then those that
- * blocks fall back to.
+ * Find (or create), plan, configure and start the devices: the chosen ones first, then those that
+ * blocks fall back to. Workers are spread over the queue pairs of the chosen ones, those of their
+ * own NUMA node first; a worker that gets none uses what others fall back to.
  * @return 0; -ENODEV (named and not there: the message lists those there are), -ENOTSUP (why not).
  */
 int migc_codec_devices_open(const struct migc_codec_devices_config *config,
@@ -111,12 +121,24 @@ const char *migc_codec_device_name(const struct migc_codec_devices *devices, uns
 /** Is the chosen device, the first, one that does not use this host's cores? */
 bool migc_codec_has_hardware(const struct migc_codec_devices *devices);
 const char *migc_codec_device_driver(const struct migc_codec_devices *devices, unsigned int i);
+struct rte_device;
+/** The bus device that reads and writes memory for it; NULL: the lcore does so itself. */
+struct rte_device *migc_codec_device_bus(const struct migc_codec_devices *devices, unsigned int i);
+/**
+ * Memory besides EAL's own that all hardware of the set may read and write, at its address. Pages
+ * that are in none are copied into EAL's. Before engines are created; by rising addresses.
+ * @return 0, -ENOMEM.
+ */
+int migc_codec_devices_reach(struct migc_codec_devices *devices, const uint8_t *addr,
+			     uint64_t bytes);
 /**
  * Most pages a block of that codec may have: of DEFLATE so that every device of the set takes it;
  * of the others, which the lcore does, as many as are asked for, or MIGC_BLOCK_PAGES_MAX.
  */
 unsigned int migc_codec_block_pages(const struct migc_codec_devices *devices,
 				    enum migc_codec_id codec);
+/** Main lcore, now and then: says once of each device that it was lost, and that it is back. */
+void migc_codec_devices_tell(struct migc_codec_devices *devices);
 uint64_t migc_codec_memory_bytes(const struct migc_codec_devices *devices);
 
 /* ---- engine: one a worker lcore ---- */
@@ -144,9 +166,12 @@ struct migc_codec_stats {
 	uint64_t errors; /**< ops that came back with an error status */
 	uint64_t short_consumed; /**< ops that said SUCCESS but had not read all (isal defect) */
 	uint64_t short_produced; /**< decompression made less than the pages hold */
+	uint64_t devices_lost; /**< times that a device stopped answering, or had no use */
+	uint64_t devices_back; /**< ... and answered again */
 	uint64_t enqueue_full; /**< bursts the device did not take whole */
 	uint64_t gathered_bytes; /**< copied because LZ4 and Zstandard want neighbours */
-	uint64_t bounce_bytes; /**< copied because the device takes no chains */
+	uint64_t
+		bounce_bytes; /**< copied: the device takes no chains, or cannot get at the pages */
 	uint64_t injected;
 };
 

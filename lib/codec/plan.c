@@ -57,8 +57,10 @@ static int plan_compress(const struct migc_codec_caps *caps,
 	x->algo = RTE_COMP_ALGO_DEFLATE;
 	x->level = request->level;
 	x->window_size = WINDOW_BITS;
-	x->chksum = RTE_COMP_CHECKSUM_NONE;
+	x->chksum = request->checksum ? RTE_COMP_CHECKSUM_CRC32 : RTE_COMP_CHECKSUM_NONE;
 	x->hash_algo = RTE_COMP_HASH_ALGO_NONE;
+	if (request->checksum && !(caps->comp_feature_flags & RTE_COMP_FF_CRC32_CHECKSUM))
+		return migc_error_set(err, -ENOTSUP, "%s makes no CRC32", caps->driver);
 	return check_huffman(caps, request->huffman, &x->deflate.huffman, err);
 }
 
@@ -104,12 +106,15 @@ int migc_codec_plan(const struct migc_codec_caps *caps, const struct migc_codec_
 	plan->in_flight = plan->shareable_xform ? SOFTWARE_IN_FLIGHT : 1;
 	plan->burst_max = SOFTWARE_BURST;
 	plan->descriptors = SOFTWARE_DESCRIPTORS;
+	plan->hardware = caps->dev_feature_flags & RTE_COMPDEV_FF_HW_ACCELERATED;
 	if (strcmp(caps->driver, "compress_isal") == 0) {
 		plan->scratch_segment = !request->compress;
 		plan->source_tail = !request->compress;
 	}
 	if (caps->qat_generation)
-		most = qat_limits_apply(caps->qat_generation, request, plan, most);
+		rc = qat_limits_apply(caps, request, plan, &most, err);
+	if (rc != 0)
+		return rc;
 	plan->block_pages = request->block_pages ? request->block_pages
 						 : MIGC_CODEC_BLOCK_PAGES_DEFAULT;
 	if (plan->block_pages > most)

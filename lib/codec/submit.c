@@ -42,12 +42,28 @@ static struct rte_mbuf *linear(struct migc_codec *codec, uint32_t length)
 	return m;
 }
 
+/** May this device have the job's pages where they are? */
+static bool must_copy(const struct migc_codec *codec, const struct migc_codec_job *job,
+		      const struct migc_codec_plan *plan)
+{
+	return plan->hardware && (codec->devices->physical || !reach_all(codec->devices, job));
+}
+
+static struct rte_mbuf *compress_from(struct migc_codec *codec, const struct migc_codec_job *job,
+				      const struct migc_codec_plan *plan)
+{
+	if (!plan->source_chain)
+		return bounce_pages(codec, job);
+	return must_copy(codec, job, plan) ? chain_copies(codec, job)
+					   : chain_pages(codec, job, false);
+}
+
 static void prepare_compress(struct migc_codec *codec, struct migc_codec_job *job,
 			     const struct migc_codec_plan *plan, struct rte_comp_op *op)
 {
 	uint32_t length = (uint32_t)job->pages * MIGC_PAGE_BYTES;
 
-	op->m_src = plan->source_chain ? chain_pages(codec, job, false) : bounce_pages(codec, job);
+	op->m_src = compress_from(codec, job, plan);
 	/* as large as the source: what does not fit did not shrink, and goes raw */
 	op->m_dst =
 		plan->destination_chain
@@ -56,12 +72,38 @@ static void prepare_compress(struct migc_codec *codec, struct migc_codec_job *jo
 	op->src.length = length;
 }
 
+/** The compressed block in segments, for a device that is told where their pages are. */
+static struct rte_mbuf *packed_copy(struct migc_codec *codec, const struct migc_codec_job *job)
+{
+	struct rte_mbuf *head =
+		chain_segments(codec, (job->data_bytes + MIGC_PAGE_BYTES - 1) / MIGC_PAGE_BYTES);
+
+	if (head == NULL)
+		return NULL;
+	chain_fill(head, job->packed, job->data_bytes);
+	chain_trim(head, job->data_bytes);
+	codec->stats.bounce_bytes += job->data_bytes;
+	return head;
+}
+
+static struct rte_mbuf *decompress_to(struct migc_codec *codec, const struct migc_codec_job *job,
+				      const struct migc_codec_plan *plan, struct rte_comp_op *op)
+{
+	if (!plan->destination_chain)
+		return linear(codec, (uint32_t)job->pages * MIGC_PAGE_BYTES);
+	codec_op(op)->copied = must_copy(codec, job, plan);
+	return codec_op(op)->copied ? chain_segments(codec, job->pages)
+				    : chain_pages(codec, job, plan->scratch_segment);
+}
+
 static void prepare_decompress(struct migc_codec *codec, struct migc_codec_job *job,
 			       const struct migc_codec_plan *plan, struct rte_comp_op *op)
 {
-	op->m_src = chain_packed(codec, job, plan->source_chain);
-	op->m_dst = plan->destination_chain ? chain_pages(codec, job, plan->scratch_segment)
-					    : linear(codec, (uint32_t)job->pages * MIGC_PAGE_BYTES);
+	if (plan->hardware && plan->source_chain && codec->devices->physical)
+		op->m_src = packed_copy(codec, job);
+	else
+		op->m_src = chain_packed(codec, job, plan->source_chain);
+	op->m_dst = decompress_to(codec, job, plan, op);
 	op->src.length = job->data_bytes;
 	if (plan->source_tail && op->m_src)
 		tail_attach(codec, op);
@@ -93,6 +135,7 @@ int submit_to_lane(struct migc_codec *codec, struct migc_codec_job *job, unsigne
 	op->m_src = NULL;
 	op->m_dst = NULL;
 	codec_op(op)->packed = NULL;
+	codec_op(op)->copied = false;
 	if (codec->decompress)
 		prepare_decompress(codec, job, plan, op);
 	else
@@ -110,6 +153,7 @@ int submit_to_lane(struct migc_codec *codec, struct migc_codec_job *job, unsigne
 	/* a stale count makes compress_isal spin */
 	op->consumed = 0;
 	op->produced = 0;
+	op->debug_status = 0;
 	op->status = RTE_COMP_OP_STATUS_NOT_PROCESSED;
 	codec_op(op)->job = job;
 	codec_op(op)->lane = index;

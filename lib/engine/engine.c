@@ -149,6 +149,8 @@ void engine_tell(struct engine *e, const char *state)
 		return;
 	e->progress_ns = now;
 	tell_refusals(e);
+	if (e->devices)
+		migc_codec_devices_tell(e->devices);
 	engine_fill_report(e, state);
 	if (e->config->progress)
 		e->config->progress(e->config->ctx, e->report);
@@ -165,14 +167,27 @@ uint32_t engine_codecs(const struct engine *e)
 	return ALL_CODECS;
 }
 
+/** NUMA nodes of the workers, in the order in which engine_open_workers() gives them lcores. */
+static void worker_sockets(const struct engine *e, int *sockets)
+{
+	unsigned int lcore = e->single ? rte_get_main_lcore() : rte_get_next_lcore(-1U, 1, 0);
+
+	for (unsigned int i = 0; i < e->worker_count; i++) {
+		sockets[i] = (int)rte_lcore_to_socket_id(lcore);
+		lcore = rte_get_next_lcore(lcore, 1, 0);
+	}
+}
+
 static int open_codec(struct engine *e, struct migc_error *err)
 {
+	int sockets[WORKERS_MAX];
 	struct migc_codec_devices_config config = {
 		.codecs = engine_codecs(e),
 		.request = e->config->codec,
 		.zstd_level = e->config->zstd_level,
 		.lz4_acceleration = e->config->codec_auto ? LZ4_ACCELERATION_AUTO : 1,
 		.workers = e->worker_count,
+		.worker_socket = sockets,
 		.compressdev = e->config->compressdev,
 		.no_fallback = e->config->no_fallback,
 		/* of software, auto has better than DEFLATE: doc/design/auto-codec.md */
@@ -182,6 +197,7 @@ static int open_codec(struct engine *e, struct migc_error *err)
 		.log = e->config->log,
 	};
 
+	worker_sockets(e, sockets);
 	config.request.compress = e->config->source;
 	return migc_codec_devices_open(&config, &e->devices, err);
 }
@@ -292,10 +308,12 @@ void engine_close(struct engine *e)
 	engine_close_workers(e);
 	rounds_free(e->rounds);
 	migc_dirty_free(e->dirty);
+	if (e->devices)
+		migc_codec_devices_tell(e->devices);
 	migc_codec_devices_close(e->devices);
 	migc_port_close(e->port);
 	if (e->gm)
-		migc_guestmem_unregister(e->gm);
+		migc_guestmem_dma_unmap(e->gm);
 	migc_guestmem_free(e->gm);
 	migc_qemu_close(e->qemu);
 }

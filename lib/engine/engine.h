@@ -93,10 +93,16 @@ int engine_receive(struct engine *e, unsigned int worker);
 int engine_open_guest(struct engine *e, struct migc_error *err);
 /** Hash all regions. */
 int engine_hash(struct engine *e, struct migc_msg_digests *out);
-/** Map guest memory for devices that read it by DMA. */
-int engine_map_dma(struct engine *e, struct migc_error *err);
 /** Bytes of memory that are ours: anonymous and huge pages, not the guest's. */
 uint64_t engine_own_bytes(void);
+
+/* engine_dma.c */
+
+/**
+ * Map guest memory for devices that read it by DMA, say what that pins, and tell the codec; where
+ * it cannot be, say why: pages are copied then, which is no error.
+ */
+int engine_map_dma(struct engine *e, struct migc_error *err);
 
 /* engine_report.c */
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <rte_dev.h>
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 
@@ -57,46 +56,6 @@ int engine_hash(struct engine *e, struct migc_msg_digests *out)
 		int rc = migc_guestmem_digest(e->gm, own, engine_idle, e, out->digest[i]);
 
 		if (rc != 0)
-			return rc;
-	}
-	return 0;
-}
-
-/** The bus device behind a compressdev: QAT names it `<address>_qat_comp`. */
-static struct rte_device *hardware_behind(const char *compressdev)
-{
-	struct rte_dev_iterator iterator;
-	struct rte_device *device;
-
-	RTE_DEV_FOREACH(device, "bus=pci", &iterator)
-	{
-		size_t length = strlen(rte_dev_name(device));
-
-		if (strncmp(rte_dev_name(device), compressdev, length) == 0 &&
-		    compressdev[length] == '_')
-			return device;
-	}
-	return NULL;
-}
-
-int engine_map_dma(struct engine *e, struct migc_error *err)
-{
-	bool registered = false;
-	int rc;
-
-	for (unsigned int i = 0; e->devices && i < migc_codec_devices_count(e->devices); i++) {
-		struct rte_device *device = hardware_behind(migc_codec_device_name(e->devices, i));
-
-		if (device == NULL)
-			continue;
-		if (!registered) {
-			rc = migc_guestmem_register(e->gm, err);
-			if (rc != 0)
-				return rc;
-			registered = true;
-		}
-		rc = migc_guestmem_dma_map(e->gm, device, err);
-		if (rc != 0 && rc != -ENOTSUP)
 			return rc;
 	}
 	return 0;

@@ -8,11 +8,29 @@
 
 #define DMA_DEVICES_MAX 8u
 
+/** A run of pages that are data. */
+struct guestmem_extent {
+	unsigned int region;
+	uint64_t offset_bytes, bytes;
+};
+
+/** A second mapping of a region, that may be written to: see guestmem_dma.c. */
+struct guestmem_alias {
+	uint8_t *addr; /**< NULL: none */
+	uint64_t span_bytes; /**< of address space: what EAL was told of */
+	uint64_t step_bytes;
+	bool registered;
+};
+
 struct migc_guestmem {
 	struct migc_region region[MIGC_REGIONS_MAX];
 	unsigned int count;
+	/* dma_plan.c */
+	struct guestmem_extent extent[MIGC_DMA_MAPS_MAX];
+	struct migc_dma_range range[MIGC_DMA_MAPS_MAX]; /**< the same, as we see it, in order */
+	unsigned int extents;
 	/* guestmem_dma.c */
-	bool registered[MIGC_REGIONS_MAX];
+	struct guestmem_alias alias[MIGC_REGIONS_MAX];
 	struct rte_device *device[DMA_DEVICES_MAX];
 	unsigned int devices;
 };

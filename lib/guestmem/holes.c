@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -144,14 +145,38 @@ int migc_guestmem_lost_map(const struct migc_guestmem *gm, unsigned int index,
 	return rc;
 }
 
+static int punch_file(const struct migc_region *region, uint64_t first_bytes, uint64_t bytes)
+{
+	if (fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      (off_t)(region->file_offset_bytes + first_bytes), (off_t)bytes) != 0)
+		return -errno;
+	return 0;
+}
+
 int migc_guestmem_punch(const struct migc_guestmem *gm, unsigned int index, uint64_t first,
 			uint64_t count)
 {
 	const struct migc_region *region = &gm->region[index];
-	off_t at = (off_t)(region->file_offset_bytes + first * MIGC_PAGE_BYTES);
+	uint8_t *at = region->addr + first * MIGC_PAGE_BYTES;
+	uint8_t *end = at + count * MIGC_PAGE_BYTES;
+	unsigned int ranges;
+	const struct migc_dma_range *range = migc_guestmem_dma_ranges(gm, &ranges);
+	int rc = 0;
 
-	if (fallocate(region->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, at,
-		      (off_t)(count * MIGC_PAGE_BYTES)) != 0)
-		return -errno;
-	return 0;
+	for (unsigned int i = 0; i < ranges && at < end && rc == 0; i++) {
+		uint8_t *from = range[i].addr, *to = from + range[i].bytes;
+
+		if (to <= at || from >= end)
+			continue;
+		if (at < from)
+			rc = punch_file(region, (uint64_t)(at - region->addr),
+					(uint64_t)(from - at));
+		at = at < from ? from : at;
+		to = to < end ? to : end;
+		memset(at, 0, (size_t)(to - at));
+		at = to;
+	}
+	if (rc == 0 && at < end)
+		rc = punch_file(region, (uint64_t)(at - region->addr), (uint64_t)(end - at));
+	return rc;
 }

@@ -77,7 +77,11 @@ int migc_guestmem_data_map(const struct migc_guestmem *gm, unsigned int region, 
  */
 int migc_guestmem_lost_map(const struct migc_guestmem *gm, unsigned int region,
 			   const uint64_t *known, uint64_t *holes);
-/** Give a range of pages back to the file (FALLOC_FL_PUNCH_HOLE). @return 0, -errno. */
+/**
+ * Give a range of pages back to the file (FALLOC_FL_PUNCH_HOLE). Pages that a device has mapped
+ * stay, and become zero: it would go on writing to those that had been taken away.
+ * @return 0, -errno.
+ */
 int migc_guestmem_punch(const struct migc_guestmem *gm, unsigned int region, uint64_t first,
 			uint64_t count);
 /** Neighbours below which one call costs more than their faults. */
@@ -105,14 +109,46 @@ int migc_guestmem_digest(const struct migc_guestmem *gm, unsigned int region,
 int migc_guestmem_check_budget(const struct migc_guestmem *gm, uint64_t data_pages,
 			       uint64_t own_bytes, struct migc_error *err);
 
-/* ---- DMA (built with DPDK: guestmem_dma.c) ---- */
+/* ---- DMA ---- */
+
+/**
+ * VFIO has 256 maps in DPDK, of which EAL needs some. What is mapped is pinned: a hole would be
+ * filled. So the largest runs of data are mapped, and a device that works on anything else is
+ * given a copy.
+ */
+#define MIGC_DMA_MAPS_MAX 240u
+
+struct migc_dma_cost {
+	unsigned int maps;
+	uint64_t mapped_bytes; /**< will be pinned */
+	uint64_t scattered_bytes; /**< data in runs too small, or too many */
+	uint64_t hole_bytes;
+	uint64_t locked_bytes; /**< what this process has locked and pinned already */
+	uint64_t limit_bytes; /**< RLIMIT_MEMLOCK; UINT64_MAX: none */
+};
+
+struct migc_dma_range {
+	uint8_t *addr; /**< in our mapping of the region; what a device is told as well */
+	uint64_t bytes;
+};
+
+/** Choose what to map, and what that costs. Nothing is touched. @return 0, -errno. */
+int migc_guestmem_dma_plan(struct migc_guestmem *gm, struct migc_dma_cost *out);
+/** What is mapped, by rising address; none before migc_guestmem_dma_map(). */
+const struct migc_dma_range *migc_guestmem_dma_ranges(const struct migc_guestmem *gm,
+						      unsigned int *count);
+
+/* built with DPDK: guestmem_dma.c */
 struct rte_device;
-/** rte_extmem_register() each region in huge steps. @return 0, -errno with a message. */
-int migc_guestmem_register(struct migc_guestmem *gm, struct migc_error *err);
-/** rte_dev_dma_map() each region for a device. @return 0, -ENOTSUP (the device does not map). */
+/**
+ * Map what was planned for a device (devices behind one VFIO container: for one of them), at the
+ * addresses where it is mapped for us.
+ * @return 0; -ENOTSUP (the device does not map), -ENOMEM, -EPERM ... with a message: nothing is
+ *   mapped then.
+ */
 int migc_guestmem_dma_map(struct migc_guestmem *gm, struct rte_device *device,
 			  struct migc_error *err);
-/** Undo both. Called before migc_guestmem_free(). */
-void migc_guestmem_unregister(struct migc_guestmem *gm);
+/** Undo it for all devices. Called before migc_guestmem_free(). */
+void migc_guestmem_dma_unmap(struct migc_guestmem *gm);
 
 #endif

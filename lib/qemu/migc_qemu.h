@@ -65,6 +65,13 @@ int migc_qemu_discover(struct migc_qemu *q, struct migc_guestmem *gm, struct mig
 /** Has the set of RAM backends changed since discovery (hot-plug)? @return 0, -ESTALE, -errno. */
 int migc_qemu_check_unchanged(struct migc_qemu *q, struct migc_error *err);
 
+/**
+ * Has the guest a device that gives pages back to the host while it runs (virtio-balloon,
+ * virtio-mem)? A device that has such a page mapped would go on with the old one.
+ * @return 0, -errno.
+ */
+int migc_qemu_discards_memory(struct migc_qemu *q, bool *out, struct migc_error *err);
+
 /* ---- source ---- */
 
 /** Capabilities x-ignore-shared, pause-before-switchover, events; remembers what they were. */

@@ -9,6 +9,9 @@
 /** Devices whose other half reads or writes guest memory where we cannot see it. */
 static const char *const refused[] = {"vhost-user", "vfio-", "vhost-vdpa", "ivshmem-doorbell"};
 
+/** Devices that take pages away from a running guest. */
+static const char *const discarding[] = {"balloon", "virtio-mem"};
+
 static const char *refused_part(const char *text)
 {
 	for (unsigned int i = 0; text && i < sizeof(refused) / sizeof(refused[0]); i++) {
@@ -99,6 +102,35 @@ static int check_capabilities(struct migc_qemu *q, struct migc_error *err)
 				q->info.version, needed[i]);
 	}
 	json_decref(list);
+	return rc;
+}
+
+static int find_discarding(struct migc_qemu *q, const char *path, bool *out, struct migc_error *err)
+{
+	json_t *devices = NULL, *device;
+	size_t index;
+	int rc = qmp_execute(&q->qmp, "qom-list", json_pack("{s:s}", "path", path), &devices, err);
+
+	json_array_foreach(devices, index, device)
+	{
+		const char *type = json_string_value(json_object_get(device, "type"));
+
+		for (unsigned int i = 0; type && i < sizeof(discarding) / sizeof(discarding[0]);
+		     i++)
+			*out |= strstr(type, discarding[i]) != NULL;
+	}
+	json_decref(devices);
+	return rc;
+}
+
+int migc_qemu_discards_memory(struct migc_qemu *q, bool *out, struct migc_error *err)
+{
+	int rc;
+
+	*out = false;
+	rc = find_discarding(q, "/machine/peripheral", out, err);
+	if (rc == 0)
+		rc = find_discarding(q, "/machine/peripheral-anon", out, err);
 	return rc;
 }
 

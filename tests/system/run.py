@@ -3,7 +3,7 @@
 """Runs the system tests, one after the other, each in a process of its own with a time limit, and
 looks after each for what it left behind. Needs root.
 usage: run.py [--build DIR] [--full] [--filter REGEX] [--codec CODEC] [--inject SPEC]
-[--list]"""
+[--qatlike SPEC] [--list]"""
 
 import argparse
 import fcntl
@@ -123,6 +123,8 @@ def arguments():
     parser.add_argument("--filter", default="", help="only names that match this expression")
     parser.add_argument("--codec", help="of all migrations whose test asks for none")
     parser.add_argument("--inject", help="into both ends of all migrations whose test has none")
+    parser.add_argument("--qatlike", help="all migrations have devices like QAT: as MIGC_QATLIKE, "
+                        "see tests/qatlike/qatlike.h")
     parser.add_argument("--list", action="store_true")
     return parser.parse_args()
 
@@ -145,6 +147,9 @@ def main():
                            stdout=subprocess.PIPE, text=True).stdout.strip()
     take_turns()
     Context.codec, Context.inject = options.codec, options.inject
+    Context.qatlike = options.qatlike
+    Context.qatlike_program = os.path.abspath(
+        os.path.join(options.build, "tests", "qatlike", "dpdk-migcomp-qatlike"))
     counts = {PASSED: 0, FAILED: 0, SKIPPED: 0}
     for number, test in enumerate(tests):
         start = time.monotonic()

@@ -14,49 +14,24 @@
 
 struct rig_faults rig_faults = {-1, -1, -1, NULL, NULL};
 
-uint16_t __real_rte_compressdev_enqueue_burst(uint8_t device, uint16_t qp, struct rte_comp_op **ops,
-					      uint16_t count);
-uint16_t __real_rte_compressdev_dequeue_burst(uint8_t device, uint16_t qp, struct rte_comp_op **ops,
-					      uint16_t count);
-uint16_t __wrap_rte_compressdev_enqueue_burst(uint8_t device, uint16_t qp, struct rte_comp_op **ops,
-					      uint16_t count);
-uint16_t __wrap_rte_compressdev_dequeue_burst(uint8_t device, uint16_t qp, struct rte_comp_op **ops,
-					      uint16_t count);
-
-/* the linker sends the engine's calls here: see meson.build */
-uint16_t __wrap_rte_compressdev_enqueue_burst(uint8_t device, uint16_t qp, struct rte_comp_op **ops,
-					      uint16_t count)
-{
-	if (rig_faults.refusing_device == device) {
-		ops[0]->status = RTE_COMP_OP_STATUS_INVALID_ARGS;
-		return 0;
-	}
-	if (rig_faults.full_device == device && count > 1)
-		count = 1;
-	for (uint16_t i = 0; i < count && rig_faults.watch; i++)
-		rig_faults.watch(device, ops[i], rig_faults.ctx);
-	return __real_rte_compressdev_enqueue_burst(device, qp, ops, count);
-}
-
-uint16_t __wrap_rte_compressdev_dequeue_burst(uint8_t device, uint16_t qp, struct rte_comp_op **ops,
-					      uint16_t count)
-{
-	if (rig_faults.silent_device == device)
-		return 0;
-	return __real_rte_compressdev_dequeue_burst(device, qp, ops, count);
-}
-
 /** Of the test that runs; copies, since a test that fails leaves its stack. */
 static struct rig_engine opened[4];
+
+void rig_forget(const struct rig_engine *e)
+{
+	struct migc_codec_devices *devices = e->devices;
+
+	for (unsigned int i = 0; i < RTE_DIM(opened); i++) {
+		if (opened[i].devices == devices)
+			memset(&opened[i], 0, sizeof(opened[i]));
+	}
+}
 
 void rig_discard(struct rig_engine *e)
 {
 	struct rig_engine engine = *e;
 
-	for (unsigned int i = 0; i < RTE_DIM(opened); i++) {
-		if (opened[i].devices == engine.devices)
-			memset(&opened[i], 0, sizeof(opened[i]));
-	}
+	rig_forget(e);
 	migc_codec_free(engine.codec);
 	migc_codec_devices_close(engine.devices);
 }
@@ -109,13 +84,11 @@ static void available(const struct rig_engine *e, unsigned int count[5])
 void rig_open(struct rig_engine *e, const struct migc_codec_devices_config *config)
 {
 	struct migc_error err = {0};
-	/* pools are named after workers: the two directions of a test are two workers */
-	unsigned int worker = config->request.compress ? 0 : 1;
 
 	if (migc_codec_devices_open(config, &e->devices, &err) != 0)
 		fail_msg("%s", err.text);
-	if (migc_codec_create(e->devices, worker, !config->request.compress, SOCKET_ID_ANY,
-			      &e->codec, &err) != 0)
+	if (migc_codec_create(e->devices, 0, !config->request.compress, SOCKET_ID_ANY, &e->codec,
+			      &err) != 0)
 		fail_msg("%s", err.text);
 	available(e, e->available);
 	for (unsigned int i = 0; i < RTE_DIM(opened); i++) {
@@ -289,4 +262,14 @@ int rig_decompress(struct rig_engine *e, const struct rig_pages *p, const uint8_
 	assert_ptr_equal(done, &job);
 	assert_null(job.packed);
 	return job.status;
+}
+
+bool rig_give(struct rig_engine *e, struct migc_codec_job *job, const uint8_t *data, uint32_t bytes)
+{
+	job->packed = migc_codec_buffer(e->codec);
+	if (job->packed == NULL)
+		return false;
+	memcpy(job->packed, data, bytes);
+	job->data_bytes = bytes;
+	return true;
 }

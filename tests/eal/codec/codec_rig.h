@@ -24,6 +24,8 @@ void rig_open(struct rig_engine *e, const struct migc_codec_devices_config *conf
 void rig_close(struct rig_engine *e);
 /** Closes, whatever is still in flight. */
 void rig_discard(struct rig_engine *e);
+/** A test has closed it itself. */
+void rig_forget(const struct rig_engine *e);
 struct migc_codec_stats rig_stats(const struct rig_engine *e);
 
 /** Pages that are no neighbours, in no order, each between pages that cannot be touched. */
@@ -49,6 +51,9 @@ struct rig_packed {
 void rig_compress(struct rig_engine *e, const struct rig_pages *p, struct rig_packed *out);
 int rig_decompress(struct rig_engine *e, const struct rig_pages *p, const uint8_t *data,
 		   uint32_t bytes);
+/** Put a compressed block into a job to be decompressed. @return whether there was room for it. */
+bool rig_give(struct rig_engine *e, struct migc_codec_job *job, const uint8_t *data,
+	      uint32_t bytes);
 /** Take a compressed job's block out of its mbufs and free them. */
 void rig_take(struct migc_codec_job *job, struct rig_packed *out);
 /** Poll until `count` jobs are done. */

@@ -136,36 +136,6 @@ static void no_device_is_asked_for_more_in_flight_than_it_has_descriptors(void *
 	}
 }
 
-static void qat_compresses_12_pages_with_dynamic_and_16_with_fixed_huffman(void **state)
-{
-	struct migc_codec_request request = compress;
-
-	(void)state;
-	request.block_pages = MIGC_BLOCK_PAGES_MAX;
-	assert_int_equal(plan_of(&qat, &request).block_pages, 12);
-	/* whatever the device chooses may be dynamic */
-	request.huffman = MIGC_HUFFMAN_DEFAULT;
-	assert_int_equal(plan_of(&qat, &request).block_pages, 12);
-	request.huffman = MIGC_HUFFMAN_FIXED;
-	assert_int_equal(plan_of(&qat, &request).block_pages, 16);
-	assert_int_equal(plan_of(&qat, &request).xform.compress.deflate.huffman,
-			 RTE_COMP_HUFFMAN_FIXED);
-}
-
-static void qat_decompresses_at_most_16_segments(void **state)
-{
-	struct migc_codec_request request = decompress;
-	struct migc_codec_plan plan;
-
-	(void)state;
-	request.block_pages = MIGC_BLOCK_PAGES_MAX;
-	plan = plan_of(&qat, &request);
-	assert_int_equal(plan.block_pages, 16);
-	assert_false(plan.source_tail);
-	/* a scratch segment would be the 17th */
-	assert_false(plan.scratch_segment);
-}
-
 static void chains_are_used_in_the_directions_that_the_device_has(void **state)
 {
 	static const struct {
@@ -285,8 +255,6 @@ int main(void)
 		cmocka_unit_test(zlib_takes_15_pages_in_one_linear_buffer),
 		cmocka_unit_test(an_xform_that_cannot_be_shared_serves_one_op_at_a_time),
 		cmocka_unit_test(no_device_is_asked_for_more_in_flight_than_it_has_descriptors),
-		cmocka_unit_test(qat_compresses_12_pages_with_dynamic_and_16_with_fixed_huffman),
-		cmocka_unit_test(qat_decompresses_at_most_16_segments),
 		cmocka_unit_test(chains_are_used_in_the_directions_that_the_device_has),
 		cmocka_unit_test(block_pages_are_the_wish_bounded_by_the_device),
 		cmocka_unit_test(a_window_that_is_not_32_kib_is_refused),

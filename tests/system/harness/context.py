@@ -20,6 +20,8 @@ class Context:
     """--codec of senders whose words have none; None: the program's own choice."""
     inject = None
     """--inject of both ends whose words have none."""
+    qatlike, qatlike_program = None, None
+    """Devices like QAT that all endpoints have (tests/qatlike); None: only those that ask."""
 
     def __init__(self, token, scratch, program, guest):
         self.token, self.scratch, self.program, self.guest = token, scratch, program, guest
@@ -115,7 +117,7 @@ class Context:
         return self.stack.enter_context(Link(self.token, **arguments))
 
     def endpoint(self, role, words, workers=0, port="memif", mtu=1500, link=None, security=None,
-                 address=None, eal=()):
+                 address=None, eal=(), qatlike=None):
         """Start `send` or `recv` with an address, a port and credentials."""
         source = role == "send"
         address = address or (SOURCE_ADDRESS if source else DESTINATION_ADDRESS)
@@ -137,7 +139,7 @@ class Context:
             port_words = af_packet_words(mtu, max(1, workers))
             prefix = link.inside("source" if source else "destination")
         endpoint = Endpoint(self, self.number(role), [*eal_words(workers), *port_words, *eal],
-                            all_words, [*prefix, *self.endpoint_prefix])
+                            all_words, [*prefix, *self.endpoint_prefix], qatlike or self.qatlike)
         self.endpoints.append(endpoint)
         return endpoint
 

@@ -46,17 +46,19 @@ class Result:
 class Endpoint:
     """One process of dpdk-migcomp. `argv`: all words; `prefix`: e.g. a namespace's."""
 
-    def __init__(self, context, name, eal, words, prefix=()):
+    def __init__(self, context, name, eal, words, prefix=(), qatlike=None):
         self.context, self.name = context, name
         self.report_path = context.path(name + ".report")
         if os.path.exists(self.report_path):
             os.unlink(self.report_path)
-        self.argv = [*prefix, context.program, *eal, "--", *words,
+        program = context.qatlike_program if qatlike else context.program
+        self.argv = [*prefix, program, *eal, "--", *words,
                      "--progress", "plain", "--report", self.report_path]
         self.out, self.err = [], []
         self.own_bytes = 0
         self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        env={**os.environ, "MIGC_QATLIKE": qatlike or ""})
         context.on_exit(self.kill)
         self.threads = [threading.Thread(target=self._read, args=pair, daemon=True)
                         for pair in ((self.process.stdout, self.out),

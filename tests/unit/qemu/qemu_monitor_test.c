@@ -320,6 +320,35 @@ static void devices_that_write_unseen_are_refused(void **state)
 	}
 }
 
+struct discarding {
+	const char *type;
+	bool discards;
+};
+
+static void devices_that_take_pages_away_are_told(void **state)
+{
+	static const struct discarding cases[] = {
+		{"virtio-balloon-pci", true}, {"virtio-mem-pci", true}, {"virtio-net-pci", false}};
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char answer[128];
+		struct fake_rule rules[] = {{"/machine/peripheral-anon", answer}, {0}};
+		struct fake_qmp f = {.rules = rules};
+		struct migc_error err = {0};
+		struct migc_qemu *q;
+		bool discards;
+
+		snprintf(answer, sizeof(answer),
+			 "[{\"name\": \"device[0]\", \"type\": \"child<%s>\"}]", cases[i].type);
+		assert_int_equal(open_fake(&f, &q, &err, NULL), 0);
+		assert_int_equal(migc_qemu_discards_memory(q, &discards, &err), 0);
+		migc_qemu_close(q);
+		fake_qmp_stop(&f);
+		assert_int_equal(discards, cases[i].discards);
+	}
+}
+
 static void migration_blocker_is_told(void **state)
 {
 	static const struct fake_rule rules[] = {
@@ -419,6 +448,7 @@ int main(void)
 		cmocka_unit_test(vhost_user_network_is_refused),
 		cmocka_unit_test(vhost_vdpa_network_is_refused),
 		cmocka_unit_test(devices_that_write_unseen_are_refused),
+		cmocka_unit_test(devices_that_take_pages_away_are_told),
 		cmocka_unit_test(migration_blocker_is_told),
 		cmocka_unit_test(missing_capability_is_named),
 		cmocka_unit_test(memfd_is_refused_from_8_1_on),
