@@ -23,7 +23,7 @@
  * does, as network cards moderate their interrupts.
  */
 #define SLEEP_MIN_NS 40000u
-#define SLEEP_MAX_NS 500000u
+#define SLEEP_MAX_NS 1000000u
 /** No connection yet: a receiver may wait for days. */
 #define SLEEP_UNCONNECTED_MAX_NS 4000000u
 
