@@ -15,14 +15,14 @@
 
 #define PROGRESS_EVERY_NS UINT64_C(100000000)
 #define MEAN_EVERY_NS UINT64_C(10000000)
-#define SPARE_EVERY_NS UINT64_C(100000000) /* ten ticks of 100 Hz */
+#define SPARE_EVERY_NS UINT64_C(50000000) /* five ticks of 100 Hz */
 #define MEMORY_EVERY_NS UINT64_C(250000000)
 #define ALL_CODECS ((1u << MIGC_CODEC_COUNT) - 1)
 /**
- * LZ4 as a rung between raw and zstd: at 1300 MB/s and a ratio of 1.90 it makes better mixes with
- * either than at 760 and 2.55 (doc/design/auto-codec.md).
+ * LZ4 as a rung between raw and zstd: a tenth faster and 4 % less dense than its default
+ * (doc/design/auto-codec.md).
  */
-#define LZ4_ACCELERATION_AUTO 16
+#define LZ4_ACCELERATION_AUTO 2
 #define DISCONNECT_NS UINT64_C(1000000000)
 #define MAIN_SLEEP_NS 2000000
 #define MAIN_SLEEP_HURRY_NS 30000

@@ -112,7 +112,6 @@ static int open_worker(struct engine *e, struct worker *w, uint16_t port_base,
 	w->pool = migc_port_pool(e->port, w->index);
 	w->udp_port_base = port_base;
 	w->udp_port = (uint16_t)(port_base + w->index);
-	w->spare_per_mille = 1000;
 	worker_find_pause(w);
 	w->tx_bits_per_s = e->config->max_bandwidth_bits / e->worker_count;
 	migc_inject_init(&w->inject_rx, &e->config->inject, 2 * w->index);

@@ -50,6 +50,7 @@ struct send_path {
 	bool adapts; /**< the ladder chooses for each block; else: */
 	enum migc_codec_id codec_id;
 	struct migc_ladder ladder;
+	uint32_t lz4_cycles; /**< a page costs to compress by LZ4, EWMA; 0: not known */
 	uint64_t unsent_max; /**< bytes that may wait for a packet */
 	bool held; /**< since the last turn, blocks could not be begun for want of room ahead */
 	struct migc_dirty *dirty;

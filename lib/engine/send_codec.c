@@ -55,6 +55,17 @@ enum migc_codec_id send_codec_choose(struct send_path *path, struct send_block *
 	return migc_ladder_choose(&path->ladder, block->known);
 }
 
+void send_codec_cost(struct send_path *path, const struct send_block *block, uint64_t cycles)
+{
+	uint64_t cost = cycles / block->pages.count;
+
+	if (block->job.codec != MIGC_CODEC_LZ4 || block->delta || block->job.status != 0)
+		return;
+	if (path->lz4_cycles)
+		cost = ((uint64_t)path->lz4_cycles * 15 + cost) / 16;
+	path->lz4_cycles = (uint32_t)RTE_MIN(cost, UINT32_MAX);
+}
+
 void send_codec_done(struct send_path *path, const struct send_block *block)
 {
 	/* what a device could not do says nothing of the pages */
@@ -104,6 +115,7 @@ void send_codec_turn(struct send_path *path, uint64_t now_ns)
 					    (uint32_t)(free_bytes * 1000 / window_bytes));
 	migc_ladder_set_spare(&path->ladder,
 			      __atomic_load_n(&w->spare_per_mille, __ATOMIC_RELAXED));
+	migc_ladder_set_costs(&path->ladder, w->send_cycles, path->lz4_cycles);
 	if (w->count > 1)
 		migc_ladder_set_mean(&path->ladder,
 				     __atomic_load_n(&w->mean_per_mille, __ATOMIC_RELAXED));

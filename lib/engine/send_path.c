@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <rte_ring.h>
 
@@ -200,6 +201,8 @@ static bool collect_compressed(struct send_path *path)
 /** A block whose pages are known. */
 static void start_block(struct send_path *path, struct send_block *block)
 {
+	uint64_t begin;
+
 	block->job.codec = send_codec_choose(path, block);
 	if (block->job.codec == MIGC_CODEC_RAW) {
 		send_block_compressed(path, block);
@@ -207,6 +210,7 @@ static void start_block(struct send_path *path, struct send_block *block)
 		return;
 	}
 	block->job.cookie = block;
+	begin = rte_rdtsc();
 	if (migc_codec_submit(path->codec, &block->job) != 0) {
 		block->job.data_bytes = 0;
 		send_block_compressed(path, block);
@@ -214,6 +218,7 @@ static void start_block(struct send_path *path, struct send_block *block)
 		return;
 	}
 	path->in_codec++;
+	send_codec_cost(path, block, rte_rdtsc() - begin);
 }
 
 static void start_pages(struct send_path *path, struct send_block *block)

@@ -266,6 +266,8 @@ static void begin_round(struct source *s, const struct migc_action *action)
 	rc = rounds_begin(s->e->rounds, action->round, action->final, retry, &error);
 	if (rc == 0 && action->round == 1) {
 		s->e->setup_end_ns = clock_now_ns();
+		/* what was spare while there was nothing to send says nothing */
+		spare_cpu_init(&s->e->spare, &s->e->spare.cpus);
 		rc = send_holes(s, true);
 		if (rc != 0)
 			migc_error_set(&error, rc, "cannot tell the receiver of holes");

@@ -11,8 +11,14 @@
 #include "clock.h"
 #include "receive_path.h"
 #include "send_path.h"
+#include "short_slice.h"
 #include "worker.h"
 
+/** Bytes of frames in a turn that say something of their cost, and what no page costs. */
+#define COST_BYTES_MIN 32768u
+#define COST_CYCLES_MAX UINT64_C(1000000)
+/** Of the scheduler: less than its own of 3 ms, more than a block takes. */
+#define SLICE_NS UINT64_C(500000)
 #define PUBLISH_EVERY_NS UINT64_C(2000000)
 /** Turns without work before the first sleep; a pause between two where the CPU has TPAUSE. */
 #define IDLE_TURNS_PAUSE 8u
@@ -98,6 +104,22 @@ static void moderate(struct worker *w, unsigned int packets)
 		w->sleep_ns = RTE_MIN(w->sleep_ns + w->sleep_ns / 4, SLEEP_MAX_NS);
 }
 
+/** What sending costs is told to the ladder: a part of it is the port's and the kernel's. */
+static unsigned int transmit(struct worker *w, uint64_t now)
+{
+	uint64_t begin = rte_rdtsc(), bytes = w->counters.wire_bytes, cost;
+	unsigned int packets = worker_transmit(w, now);
+
+	bytes = w->counters.wire_bytes - bytes;
+	if (bytes < COST_BYTES_MIN)
+		return packets;
+	cost = (rte_rdtsc() - begin) * MIGC_PAGE_BYTES / bytes;
+	if (w->send_cycles)
+		cost = ((uint64_t)w->send_cycles * 15 + RTE_MIN(cost, COST_CYCLES_MAX)) / 16;
+	w->send_cycles = (uint32_t)RTE_MIN(cost, COST_CYCLES_MAX);
+	return packets;
+}
+
 bool worker_turn(struct worker *w)
 {
 	uint64_t now = clock_now_ns();
@@ -118,7 +140,7 @@ bool worker_turn(struct worker *w)
 		if (w->receive)
 			busy |= receive_path_turn(w->receive);
 	}
-	packets += worker_transmit(w, now);
+	packets += transmit(w, now);
 	busy |= packets > 0;
 	if (busy && w->slept)
 		moderate(w, packets);
@@ -171,6 +193,7 @@ int worker_main(void *worker)
 	uint64_t before = rte_rdtsc();
 
 	prctl(PR_SET_TIMERSLACK, 1UL);
+	short_slice(SLICE_NS);
 	/* pairs with the release of the main lcore */
 	while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
 		bool busy = worker_turn(w);

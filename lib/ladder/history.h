@@ -4,6 +4,9 @@
 
 #include "migc_ladder.h"
 
+/** One, of a share of the wire. */
+#define SHARE_ONE (1u << 16)
+
 /** @file What does not shrink is tried more and more rarely, and never not at all. */
 
 /** Blocks in a row that did not shrink before the first is skipped. */

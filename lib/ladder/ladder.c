@@ -90,7 +90,8 @@ static void end_window(struct migc_ladder *l)
 	int64_t net_ns = clamp((int64_t)(held_ns - l->starved_ns), -STEP_NS_MAX, STEP_NS_MAX);
 
 	change_gear(l, net_ns, l->window_ns);
-	l->position = clamp(l->position + net_ns * l->speed / (1 << l->gear) + pull(l), 0, l->top);
+	l->position =
+		clamp(l->position + net_ns * l->speed / (1 << l->gear) + pull(l), l->foot, l->top);
 	l->window_ns = l->held_ns = l->starved_ns = 0;
 }
 
@@ -126,7 +127,25 @@ void migc_ladder_set_free_window(struct migc_ladder *l, uint32_t per_mille)
 
 void migc_ladder_set_mean(struct migc_ladder *l, uint32_t per_mille)
 {
-	l->mean = clamp((int64_t)(((uint64_t)per_mille << 32) / 1000), 0, l->top);
+	l->mean = clamp((int64_t)(((uint64_t)per_mille << 32) / 1000), l->foot, l->top);
+}
+
+void migc_ladder_set_costs(struct migc_ladder *l, uint32_t send, uint32_t compress)
+{
+	uint32_t share = l->rungs > 1 ? l->wire_share[l->rung[1]] : 0;
+	uint64_t saved;
+
+	if (share == 0 || send == 0 || compress == 0)
+		return;
+	/* what the sender saves, and the receiver half as much again: what it saves of the way less
+	 * what it decompresses */
+	saved = (uint64_t)send * (SHARE_ONE - share) * 3 / 2 / SHARE_ONE;
+	/* up at a tenth more and down at a quarter less: less is sent once it is up, which makes
+	 * sending cheaper where the port is what held it up */
+	if (saved > compress + compress / 10)
+		l->foot = INT64_C(1) << 32;
+	else if (saved < compress - compress / 4)
+		l->foot = 0;
 }
 
 uint32_t migc_ladder_position(const struct migc_ladder *l)

@@ -7,7 +7,6 @@
 #define SHRUNK_SHIFT 5
 /** EWMA of a codec's wire share: 1/16 a block. */
 #define SHARE_SHIFT 4
-#define SHARE_ONE (1u << 16)
 /** Of the device's blocks, tried by the densest rung when that was not denser: 1/32. */
 #define RETRY_SHARE (UINT64_C(1) << 27)
 

@@ -68,7 +68,7 @@ struct migc_ladder {
 	enum migc_codec_id rung[MIGC_CODEC_COUNT];
 	uint32_t rungs; /**< 1.. */
 	bool device;
-	int64_t position, top; /**< rungs, 32 fractional bits */
+	int64_t position, foot, top; /**< rungs, 32 fractional bits */
 	int64_t speed; /**< of position, a nanosecond, at full deflection */
 	uint32_t carry; /**< of error diffusion, 32 fractional bits */
 	uint64_t last_ns; /**< the call before; 0: none yet */
@@ -146,6 +146,14 @@ void migc_ladder_set_free_window(struct migc_ladder *l, uint32_t per_mille);
  * cheap, fills the link with it, and the others go dense and wait. Never told: each for itself.
  */
 void migc_ladder_set_mean(struct migc_ladder *l, uint32_t per_mille);
+
+/**
+ * What a page costs the worker, in cycles or any other unit: to send it raw, all of the way to the
+ * port, and to compress it by the rung above raw. Where that rung saves more of the way than it
+ * costs, raw is not the cheap end, and the ladder's foot is one rung up. Never told, or 0: it is
+ * not known, raw is the foot.
+ */
+void migc_ladder_set_costs(struct migc_ladder *l, uint32_t send, uint32_t compress);
 
 /** @return the position: 1000 a rung. With a device, 1000 * rungs: it is wholly relieved. */
 uint32_t migc_ladder_position(const struct migc_ladder *l);

@@ -263,6 +263,7 @@ void migc_quic_drop(struct migc_transport *t)
 	t->lost_before = migc_quic_lost(t);
 	ngtcp2_conn_get_conn_stat(t->conn, &stat);
 	t->stats.rtt_us = stat.smoothed_rtt / NGTCP2_MICROSECONDS;
+	t->stats.cwnd_bytes = stat.cwnd;
 	ngtcp2_conn_del(t->conn);
 	t->conn = NULL;
 	gnutls_deinit(t->tls);

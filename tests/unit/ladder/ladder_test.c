@@ -310,10 +310,39 @@ static void changes_of_direction_slow_it_down(void **state)
 	assert_in_range(high - low, 0, 60);
 }
 
+static void the_foot_is_the_cheapest_of_raw_and_the_rung_above(void **state)
+{
+	struct migc_ladder l;
+
+	(void)state;
+	migc_ladder_init(&l, ALL, false, 0);
+	/* not known what LZ4 saves: raw is the foot */
+	migc_ladder_set_costs(&l, 1000, 100);
+	pass(&l, 50, MIGC_LADDER_STARVED);
+	assert_int_equal(migc_ladder_position(&l), 0);
+	migc_ladder_block(&l, MIGC_CODEC_LZ4, IN_BYTES, IN_BYTES / 2, 0);
+	/* half of the way saved, and a quarter at the receiver: 750 of 1000 */
+	migc_ladder_set_costs(&l, 1000, 740);
+	pass(&l, 50, MIGC_LADDER_STARVED);
+	assert_int_equal(migc_ladder_position(&l), 0);
+	migc_ladder_set_costs(&l, 1000, 600);
+	pass(&l, 50, MIGC_LADDER_STARVED);
+	assert_int_equal(migc_ladder_position(&l), 1000);
+	assert_int_equal(count(&l, 100, 0, IN_BYTES / 2, MIGC_CODEC_LZ4), 100);
+	/* a little dearer does not bring it down, much dearer does */
+	migc_ladder_set_costs(&l, 1000, 900);
+	pass(&l, 50, MIGC_LADDER_STARVED);
+	assert_int_equal(migc_ladder_position(&l), 1000);
+	migc_ladder_set_costs(&l, 1000, 1100);
+	pass(&l, 400, MIGC_LADDER_STARVED);
+	assert_int_equal(migc_ladder_position(&l), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starts_raw),
+		cmocka_unit_test(the_foot_is_the_cheapest_of_raw_and_the_rung_above),
 		cmocka_unit_test(any_set_of_codecs_works_and_no_other_is_chosen),
 		cmocka_unit_test(held_up_goes_to_the_densest_and_starved_to_raw),
 		cmocka_unit_test(work_and_want_of_pages_move_nothing),
