@@ -14,6 +14,8 @@
 /** What a switchover costs besides the last round (facts/qemu.md), and hashing a GiB. */
 #define FIXED_COST_MS 60u
 #define HASH_COST_MS_PER_GIB 60u
+/** From a scan to a guest that has stopped. */
+#define STOP_MS 50u
 /** Pages of the last scan below which it is worth to look again before deciding. */
 #define SCAN_ENOUGH_BYTES (64u << 20)
 
@@ -291,7 +293,8 @@ static void scan(struct source *s)
 		return;
 	}
 	event = event_queue_add(&s->events, MIGC_EV_SCANNED);
-	event->pages = pages;
+	/* and what the guest writes until it stands still has to go as well */
+	event->pages = pages + rounds_dirty_rate(s->e->rounds) * STOP_MS / 1000;
 }
 
 static void stop_guest(struct source *s)

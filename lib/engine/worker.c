@@ -11,14 +11,11 @@
 #include "clock.h"
 #include "receive_path.h"
 #include "send_path.h"
-#include "short_slice.h"
 #include "worker.h"
 
 /** Bytes of frames in a turn that say something of their cost, and what no page costs. */
 #define COST_BYTES_MIN 32768u
 #define COST_CYCLES_MAX UINT64_C(1000000)
-/** Of the scheduler: less than its own of 3 ms, more than a block takes. */
-#define SLICE_NS UINT64_C(500000)
 #define PUBLISH_EVERY_NS UINT64_C(2000000)
 /** Turns without work before the first sleep; a pause between two where the CPU has TPAUSE. */
 #define IDLE_TURNS_PAUSE 8u
@@ -193,7 +190,6 @@ int worker_main(void *worker)
 	uint64_t before = rte_rdtsc();
 
 	prctl(PR_SET_TIMERSLACK, 1UL);
-	short_slice(SLICE_NS);
 	/* pairs with the release of the main lcore */
 	while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
 		bool busy = worker_turn(w);
