@@ -51,7 +51,8 @@ def rows(report):
     yield "zero pages", "%d" % ram["duplicate"]
     yield "on the wire", "%s in %d packets" % (mib(network["wire-bytes"]), network["packets"])
     yield "lost packets", "%d" % network["lost"]
-    yield "codec", "%s on %s" % (compression["codec"], compression["device"])
+    device = compression["device"]
+    yield "codec", compression["codec"] + (" on " + device if device else "")
     yield "compression-rate", "%.2f" % compression["compression-rate"]
     yield "raw blocks", "%d" % compression["raw-blocks"]
     yield "CPU time", "%.1f s user, %.1f s system" % (report["cpu"]["user-s"],

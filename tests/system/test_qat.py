@@ -59,9 +59,11 @@ def device_dies_while_the_guest_moves(context, fault, at):
     """In round 2. Blocks go elsewhere, are counted, and it is said once."""
     mark = context.path("now")
     faulty = "gen=4,reach=1,%s=1,when=%s" % (fault, mark)
-    source = context.source(Shape(rate=10, working_set=32))
+    # so much is written that round 2 takes long enough to be met
+    shape = Shape(rate=40, working_set=96)
+    source = context.source(shape)
     source.wait_booted()
-    destination = context.destination(Shape(rate=10, working_set=32))
+    destination = context.destination(shape)
     receiver = context.endpoint("recv", ["--qmp", destination.qmp_path], workers=1,
                                 qatlike=faulty if at == "destination" else "gen=4,reach=1")
     receiver.wait_listening()
