@@ -84,6 +84,7 @@ enum migc_event_type {
 	MIGC_EV_GUEST_STOPPED,
 	MIGC_EV_PUNCHED,
 	MIGC_EV_HASHED, /**< event.digests; both sides */
+	MIGC_EV_CONTINUE, /**< the operator's word in PAUSE */
 	MIGC_EV_DEVICES_SAVED, /**< event.bytes of device state were sent */
 	MIGC_EV_RESUMED,
 	/* destination */
@@ -128,6 +129,7 @@ uint32_t migc_converge_downtime_ms(const struct migc_converge_input *in);
 struct migc_source_config {
 	struct migc_msg_hello hello;
 	bool live; /**< false: --dirty none: stop the guest, one round */
+	bool pause_before_switchover; /**< wait for CONTINUE once all RAM is there */
 	uint32_t downtime_limit_ms;
 	uint32_t fixed_cost_ms;
 	uint32_t answer_timeout_ms; /**< A of states.md. 0: default 30000 */
@@ -151,6 +153,10 @@ uint32_t migc_source_expected_downtime_ms(const struct migc_source *s);
 bool migc_source_guest_stopped(const struct migc_source *s);
 /** Another downtime limit from now on; UINT32_MAX: stop the guest at the next decision. */
 void migc_source_set_downtime_limit(struct migc_source *s, uint32_t downtime_limit_ms);
+/** Whether PAUSE will be entered. In PAUSE it changes nothing: that is left by CONTINUE. */
+void migc_source_set_pause(struct migc_source *s, bool pause_before_switchover);
+/** Is it in PAUSE? */
+bool migc_source_paused(const struct migc_source *s);
 
 /* ---- destination ---- */
 

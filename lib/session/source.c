@@ -17,8 +17,9 @@ static const char *const state_names[SOURCE_STATES] = {
 	[SOURCE_CONNECT] = "CONNECT", [SOURCE_HELLO] = "HELLO",   [SOURCE_ATTACH] = "ATTACH",
 	[SOURCE_PREPARE] = "PREPARE", [SOURCE_ROUND] = "ROUND",   [SOURCE_APPLY] = "APPLY",
 	[SOURCE_SCAN] = "SCAN",       [SOURCE_STOP] = "STOP",     [SOURCE_PUNCH] = "PUNCH",
-	[SOURCE_VERIFY] = "VERIFY",   [SOURCE_SAVE] = "SAVE",     [SOURCE_READY] = "READY",
-	[SOURCE_COMMIT] = "COMMIT",   [SOURCE_RESUME] = "RESUME", [SOURCE_END] = "END",
+	[SOURCE_VERIFY] = "VERIFY",   [SOURCE_PAUSE] = "PAUSE",   [SOURCE_SAVE] = "SAVE",
+	[SOURCE_READY] = "READY",     [SOURCE_COMMIT] = "COMMIT", [SOURCE_RESUME] = "RESUME",
+	[SOURCE_END] = "END",
 };
 
 int migc_source_create(const struct migc_source_config *config, struct migc_source **out)
@@ -131,7 +132,8 @@ static void stop_guest(struct migc_source *s)
 	source_enter(s, SOURCE_STOP, 1);
 }
 
-void source_save(struct migc_source *s)
+/** Device state, or straight to its end. */
+static void save(struct migc_source *s)
 {
 	if (s->config.hello.device_state) {
 		action_queue_add(&s->actions, MIGC_ACTION_SAVE_DEVICES);
@@ -140,6 +142,14 @@ void source_save(struct migc_source *s)
 	}
 	action_queue_send(&s->actions, MIGC_MSG_DEVICE_END);
 	source_enter(s, SOURCE_READY, 1);
+}
+
+void source_ram_complete(struct migc_source *s)
+{
+	if (s->config.pause_before_switchover)
+		source_enter(s, SOURCE_PAUSE, 0);
+	else
+		save(s);
 }
 
 static void round_sent(struct migc_source *s, const struct migc_event *event)
@@ -177,7 +187,7 @@ static void scanned(struct migc_source *s, const struct migc_event *event)
 static void after_punch(struct migc_source *s)
 {
 	if (!s->config.hello.verify) {
-		source_save(s);
+		source_ram_complete(s);
 		return;
 	}
 	action_queue_send(&s->actions, MIGC_MSG_VERIFY);
@@ -239,6 +249,10 @@ static void own_event(struct migc_source *s, const struct migc_event *event)
 		s->own = *event->digests;
 		s->have_own = true;
 		source_compare(s);
+		break;
+	case MIGC_EV_CONTINUE:
+		if (s->state == SOURCE_PAUSE)
+			save(s);
 		break;
 	case MIGC_EV_DEVICES_SAVED:
 		if (s->state != SOURCE_SAVE)
@@ -378,4 +392,14 @@ bool migc_source_guest_stopped(const struct migc_source *s)
 void migc_source_set_downtime_limit(struct migc_source *s, uint32_t downtime_limit_ms)
 {
 	s->converge.downtime_limit_ms = downtime_limit_ms;
+}
+
+void migc_source_set_pause(struct migc_source *s, bool pause_before_switchover)
+{
+	s->config.pause_before_switchover = pause_before_switchover;
+}
+
+bool migc_source_paused(const struct migc_source *s)
+{
+	return s->state == SOURCE_PAUSE;
 }

@@ -18,6 +18,7 @@ enum source_state {
 	SOURCE_STOP, /**< the guest is being stopped */
 	SOURCE_PUNCH,
 	SOURCE_VERIFY,
+	SOURCE_PAUSE, /**< all RAM is there: waiting for the operator */
 	SOURCE_SAVE,
 	SOURCE_READY, /**< waiting for READY */
 	SOURCE_COMMIT, /**< COMMIT is out: no way back */
@@ -56,8 +57,9 @@ void source_enter(struct migc_source *s, enum source_state state, unsigned int a
 void source_fail(struct migc_source *s, enum migc_reason reason, int code, const char *text);
 /** Begin a round. */
 void source_begin_round(struct migc_source *s, bool final);
-/** After the last round, the holes and the comparison: device state, or straight to its end. */
-void source_save(struct migc_source *s);
+/** After the last round, the holes and the comparison: PAUSE if the operator wants it, else SAVE.
+ */
+void source_ram_complete(struct migc_source *s);
 /** A control message came in (not ERROR). source_messages.c */
 void source_message(struct migc_source *s, const struct migc_msg *msg);
 /** When both digests are there: compare. source_messages.c */

@@ -103,7 +103,7 @@ void source_compare(struct migc_source *s)
 		source_fail(s, MIGC_REASON_FAILED, -EILSEQ, text);
 		return;
 	}
-	source_save(s);
+	source_ram_complete(s);
 }
 
 /** @return whether the message had a place in this state. */

@@ -31,6 +31,7 @@ struct pair {
 	int source_outcome, destination_outcome;
 	uint64_t now_ns;
 	unsigned int rounds;
+	bool continued; /**< the operator has said so, once */
 };
 
 static void put(struct side_queue *q, const struct migc_msg *msg)
@@ -182,6 +183,9 @@ static bool turn(struct pair *p)
 	} else if (take(&p->to_source, &msg)) {
 		e.msg = &msg;
 		feed_source(p, e);
+	} else if (migc_source_paused(p->s) && !p->continued) {
+		p->continued = true;
+		feed_source(p, (struct migc_event){.type = MIGC_EV_CONTINUE});
 	} else {
 		return false;
 	}
@@ -194,6 +198,7 @@ static void open_pair(struct pair *p)
 
 	memset(p, 0, sizeof(*p));
 	p->s = rig_new_source(true, true, true);
+	migc_source_set_pause(p->s, true);
 	assert_int_equal(migc_destination_create(&config, &p->d), 0);
 	p->source_runs = true;
 	p->source_outcome = -1;

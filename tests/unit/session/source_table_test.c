@@ -24,6 +24,7 @@ static const struct {
 	{"GUEST_STOPPED", {MIGC_EV_GUEST_STOPPED}, {0}, 0},
 	{"PUNCHED", {MIGC_EV_PUNCHED}, {0}, 0},
 	{"HASHED", {MIGC_EV_HASHED}, {0}, 0},
+	{"CONTINUE", {MIGC_EV_CONTINUE}, {0}, 0},
 	{"DEVICES_SAVED", {MIGC_EV_DEVICES_SAVED}, {0}, 0},
 	{"RESUMED", {MIGC_EV_RESUMED}, {0}, 0},
 	{"of the destination",

@@ -46,6 +46,35 @@ static void too_much_dirty_makes_another_round(void **state)
 	migc_source_free(s);
 }
 
+static void without_a_pause_device_state_follows_the_comparison_at_once(void **state)
+{
+	struct migc_source *s = at(11);
+
+	(void)state;
+	migc_source_set_pause(s, false);
+	message(s, MIGC_MSG_DIGESTS, 0);
+	event(s, MIGC_EV_HASHED);
+	assert_true(rig_did(&last, MIGC_ACTION_SAVE_DEVICES));
+	assert_string_equal(migc_source_state(s), "SAVE");
+	migc_source_free(s);
+}
+
+static void a_pause_is_left_by_continue_whatever_the_setting_is_by_then(void **state)
+{
+	struct migc_source *s = at(12);
+
+	(void)state;
+	migc_source_set_pause(s, false);
+	now_ns += 100000 * SECOND;
+	event(s, MIGC_EV_TICK);
+	now_ns -= 100000 * SECOND;
+	assert_int_equal(last.count, 0);
+	assert_true(migc_source_paused(s));
+	event(s, MIGC_EV_CONTINUE);
+	assert_true(rig_did(&last, MIGC_ACTION_SAVE_DEVICES));
+	migc_source_free(s);
+}
+
 static unsigned int marked;
 
 static void mark(void *ctx, const struct migc_page_list *pages)
@@ -274,7 +303,7 @@ static void states_that_wait_for_an_answer_give_up(void **state)
 
 static void not_run_after_commit_lets_the_source_run(void **state)
 {
-	struct migc_source *s = at(14);
+	struct migc_source *s = at(15);
 
 	(void)state;
 	message(s, MIGC_MSG_ERROR, MIGC_REASON_NOT_RUN);
@@ -328,9 +357,10 @@ static void own_events_nobody_asked_for_are_ignored(void **state)
 	static const enum migc_event_type own[] = {
 		MIGC_EV_CONNECTED,     MIGC_EV_ATTACHED, MIGC_EV_PREPARED, MIGC_EV_ROUND_SENT,
 		MIGC_EV_SCANNED,       MIGC_EV_PUNCHED,  MIGC_EV_HASHED,   MIGC_EV_DEVICES_SAVED,
-		MIGC_EV_GUEST_STOPPED, MIGC_EV_RESUMED};
-	static const char *const asked[] = {"CONNECT", "ATTACH", "PREPARE", "ROUND", "SCAN",
-					    "PUNCH",   "VERIFY", "SAVE",    "STOP",  "RESUME"};
+		MIGC_EV_GUEST_STOPPED, MIGC_EV_RESUMED,  MIGC_EV_CONTINUE};
+	static const char *const asked[] = {"CONNECT", "ATTACH", "PREPARE", "ROUND",
+					    "SCAN",    "PUNCH",  "VERIFY",  "SAVE",
+					    "STOP",    "RESUME", "PAUSE"};
 
 	(void)state;
 	for (unsigned int place = 0; place < WAY; place++) {
@@ -377,6 +407,8 @@ int main(void)
 		cmocka_unit_test(a_live_migration_goes_through_all_states),
 		cmocka_unit_test(plain_memory_is_one_final_round_and_no_device_state),
 		cmocka_unit_test(too_much_dirty_makes_another_round),
+		cmocka_unit_test(without_a_pause_device_state_follows_the_comparison_at_once),
+		cmocka_unit_test(a_pause_is_left_by_continue_whatever_the_setting_is_by_then),
 		cmocka_unit_test(failed_blocks_of_the_final_round_are_sent_once_more_and_no_more),
 		cmocka_unit_test(different_digests_fail_with_the_regions_name),
 		cmocka_unit_test(an_ack_of_what_was_not_offered_is_refused),

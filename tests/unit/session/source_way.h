@@ -72,10 +72,11 @@ static inline void round_sent(struct migc_source *s)
 			    .type = MIGC_EV_ROUND_SENT, .blocks = 64, .pages = 1024, .ns = SECOND});
 }
 
-/** The way of a whole live migration with --verify: each step leads to the next state. */
+/** The way of a whole live migration with --verify and a pause: each step leads to the next state.
+ */
 static const char *const way[] = {"CONNECT", "HELLO", "ATTACH", "PREPARE", "ROUND", "APPLY",
 				  "SCAN",    "STOP",  "ROUND",  "APPLY",   "PUNCH", "VERIFY",
-				  "SAVE",    "READY", "COMMIT", "END"};
+				  "PAUSE",   "SAVE",  "READY",  "COMMIT",  "END"};
 #define WAY (sizeof(way) / sizeof(way[0]))
 
 static inline void step(struct migc_source *s, unsigned int to)
@@ -130,13 +131,18 @@ static inline void step(struct migc_source *s, unsigned int to)
 		event(s, MIGC_EV_HASHED);
 		assert_int_equal(last.count, 0);
 		message(s, MIGC_MSG_DIGESTS, 0);
-		assert_true(rig_did(&last, MIGC_ACTION_SAVE_DEVICES));
+		assert_int_equal(last.count, 0);
+		assert_true(migc_source_paused(s));
 		break;
 	case 13:
+		event(s, MIGC_EV_CONTINUE);
+		assert_true(rig_did(&last, MIGC_ACTION_SAVE_DEVICES));
+		break;
+	case 14:
 		event(s, MIGC_EV_DEVICES_SAVED);
 		assert_true(rig_sent(&last, MIGC_MSG_DEVICE_END));
 		break;
-	case 14:
+	case 15:
 		message(s, MIGC_MSG_READY, 0);
 		assert_true(rig_sent(&last, MIGC_MSG_COMMIT));
 		break;
@@ -153,6 +159,7 @@ static inline struct migc_source *at(unsigned int place)
 {
 	struct migc_source *s = rig_new_source(true, true, true);
 
+	migc_source_set_pause(s, true);
 	for (unsigned int i = 1; i <= place; i++)
 		step(s, i);
 	return s;
