@@ -114,6 +114,35 @@ void engine_advise_ladders(struct engine *e, uint64_t now_ns)
 	}
 }
 
+static void publish_shares(struct engine *e)
+{
+	for (unsigned int i = 0; i < e->connections; i++)
+		__atomic_store_n(&e->workers[i].tx_bits_per_s, e->bandwidth.share_bits_per_s[i],
+				 __ATOMIC_RELAXED);
+}
+
+void engine_limit_bandwidth(struct engine *e, uint64_t bits_per_s)
+{
+	bandwidth_set(&e->bandwidth, bits_per_s, e->connections);
+	publish_shares(e);
+}
+
+void engine_share_bandwidth(struct engine *e, uint64_t now_ns)
+{
+	uint64_t sent_bytes[WORKERS_MAX];
+
+	if (e->bandwidth.bits_per_s == 0 || now_ns - e->bandwidth.last_ns < BANDWIDTH_PERIOD_NS)
+		return;
+	for (unsigned int i = 0; i < e->connections; i++) {
+		struct worker_counters c;
+
+		worker_read_counters(&e->workers[i], &c);
+		sent_bytes[i] = c.wire_bytes;
+	}
+	bandwidth_share(&e->bandwidth, e->connections, sent_bytes, now_ns);
+	publish_shares(e);
+}
+
 /** Peers that were turned away are worth a line each: somebody may be knocking. */
 static void tell_refusals(struct engine *e)
 {

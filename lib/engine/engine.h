@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bandwidth.h"
 #include "migc_engine.h"
 #include "migc_guestmem.h"
 #include "migc_qemu.h"
@@ -43,6 +44,7 @@ struct engine {
 	uint64_t end_ns;
 	uint64_t stop_ns, resumed_ns; /**< downtime, when both are set */
 	struct spare_cpu spare;
+	struct bandwidth bandwidth; /**< source: --max-bandwidth and the workers' shares */
 	uint64_t progress_ns, memory_ns, qemu_poll_ns, spare_ns, mean_ns;
 	uint64_t own_bytes_peak;
 	const char *state; /**< last one told */
@@ -77,6 +79,10 @@ enum migc_transport_state engine_worker_state(const struct engine *e, unsigned i
 const struct migc_error *engine_failure(const struct engine *e);
 /** Main lcore, often: what the workers' ladders cannot know, the others and the cores. */
 void engine_advise_ladders(struct engine *e, uint64_t now_ns);
+/** Main lcore: another --max-bandwidth from now on, bits a second on the wire; 0: no limit. */
+void engine_limit_bandwidth(struct engine *e, uint64_t bits_per_s);
+/** Main lcore, often: share the limit among the workers by what they need. */
+void engine_share_bandwidth(struct engine *e, uint64_t now_ns);
 /** Tell the state if it is another than before; call progress when it is time. */
 void engine_tell(struct engine *e, const char *state);
 

@@ -113,7 +113,7 @@ static int open_worker(struct engine *e, struct worker *w, uint16_t port_base,
 	w->udp_port_base = port_base;
 	w->udp_port = (uint16_t)(port_base + w->index);
 	worker_find_pause(w);
-	w->tx_bits_per_s = e->config->max_bandwidth_bits / e->worker_count;
+	w->tx_bits_per_s = e->bandwidth.share_bits_per_s[w->index];
 	migc_inject_init(&w->inject_rx, &e->config->inject, 2 * w->index);
 	migc_inject_init(&w->inject_tx, &e->config->inject, 2 * w->index + 1);
 	w->rx_ring = make_ring("rx", w->index, RX_RING_FRAMES, socket);
@@ -155,6 +155,7 @@ int engine_open_workers(struct engine *e, struct migc_error *err)
 	e->workers = rte_zmalloc("workers", e->worker_count * sizeof(*e->workers), 64);
 	if (e->workers == NULL)
 		return migc_error_set(err, -ENOMEM, "no memory for %u workers", e->worker_count);
+	bandwidth_set(&e->bandwidth, e->config->max_bandwidth_bits, e->worker_count);
 	if (!e->single)
 		lcore = rte_get_next_lcore(-1U, 1, 0);
 	for (unsigned int i = 0; i < e->worker_count && rc == 0; i++) {

@@ -84,11 +84,12 @@ static bool has_pages(const struct send_path *path)
 /** Nothing is on its way to the port, and all there is to stop it would let something go. */
 static bool is_starved(const struct send_path *path, uint64_t now_ns)
 {
-	const struct worker *w = path->worker;
+	struct worker *w = path->worker;
 
 	return migc_transport_unsent_bytes(w->transport) == 0 && w->tx_count == 0 &&
 	       migc_transport_window_open(w->transport) &&
-	       (w->tx_bits_per_s == 0 || w->tx_next_ns <= now_ns);
+	       bandwidth_allows(&w->tx_pace, __atomic_load_n(&w->tx_bits_per_s, __ATOMIC_RELAXED),
+				now_ns);
 }
 
 void send_codec_turn(struct send_path *path, uint64_t now_ns)

@@ -143,6 +143,7 @@ static void attach(struct source *s)
 			 "the receiver has %u workers: that many connections are used",
 			 ack->workers);
 		e->connections = ack->workers;
+		engine_limit_bandwidth(e, e->bandwidth.bits_per_s);
 	}
 	for (unsigned int i = 0; i < e->connections; i++) {
 		send_path_agree(e->workers[i].send, ack);
@@ -560,6 +561,7 @@ static void run(struct source *s)
 			poll_saving(s);
 		poll_qemu(s, now);
 		engine_advise_ladders(s->e, now);
+		engine_share_bandwidth(s->e, now);
 		poll_operator(s, now);
 		handle_events(s);
 		engine_tell(s->e, migc_source_state(s->session));

@@ -7,6 +7,7 @@
 
 #include <rte_ring.h>
 
+#include "bandwidth.h"
 #include "byte_fifo.h"
 #include "migc_codec.h"
 #include "migc_delta.h"
@@ -82,8 +83,7 @@ struct worker {
 	struct migc_inject inject_rx, inject_tx;
 	struct rte_mbuf *tx_pending[WORKER_TX_MAX]; /**< not taken by the port yet */
 	unsigned int tx_first, tx_count;
-	uint64_t tx_next_ns; /**< --max-bandwidth: no datagram before */
-	uint64_t tx_bits_per_s; /**< this worker's share, 0: no limit */
+	struct bandwidth_pace tx_pace; /**< --max-bandwidth */
 
 	/* network and transport */
 	struct migc_inet *inet;
@@ -115,6 +115,7 @@ struct worker {
 	uint32_t hurry; /**< the guest is stopped: sleep but shortly */
 	uint32_t mean_per_mille; /**< the mean of all workers' ladder positions */
 	uint32_t spare_per_mille; /**< of the workers' cores, what nobody uses */
+	uint64_t tx_bits_per_s; /**< this worker's share of --max-bandwidth, 0: no limit */
 	uint32_t close; /**< close the connection with close_text */
 	char close_text[128]; /**< before close */
 

@@ -5,9 +5,6 @@
 
 #include "worker.h"
 
-/** A link-bound sender may catch up on so much time after a late turn. */
-#define TX_CATCH_UP_NS UINT64_C(2000000)
-
 /** Give pending frames to the port, or to the worker that owns the queue. */
 static void flush(struct worker *w)
 {
@@ -71,28 +68,13 @@ static void offload(const struct worker *w, struct rte_mbuf *m)
 		m->ol_flags |= RTE_MBUF_F_TX_UDP_CKSUM;
 }
 
-/** --max-bandwidth: may a datagram go now? */
-static bool rate_allows(struct worker *w, uint64_t now_ns)
-{
-	if (w->tx_bits_per_s == 0)
-		return true;
-	if (w->tx_next_ns + TX_CATCH_UP_NS < now_ns)
-		w->tx_next_ns = now_ns - TX_CATCH_UP_NS;
-	return w->tx_next_ns <= now_ns;
-}
-
-static void rate_charge(struct worker *w, uint32_t frame_bytes)
-{
-	if (w->tx_bits_per_s)
-		w->tx_next_ns +=
-			(uint64_t)frame_bytes * 8 * UINT64_C(1000000000) / w->tx_bits_per_s;
-}
-
 static unsigned int make_datagrams(struct worker *w, struct rte_mbuf **out, uint64_t now_ns)
 {
+	/* advice of the main lcore's: which of two shares is seen does not matter */
+	uint64_t share = __atomic_load_n(&w->tx_bits_per_s, __ATOMIC_RELAXED);
 	unsigned int made = 0;
 
-	while (made < WORKER_BURST && rate_allows(w, now_ns)) {
+	while (made < WORKER_BURST && bandwidth_allows(&w->tx_pace, share, now_ns)) {
 		struct rte_mbuf *m = rte_pktmbuf_alloc(w->pool);
 		struct migc_addr to;
 		uint8_t *payload;
@@ -120,7 +102,7 @@ static unsigned int make_datagrams(struct worker *w, struct rte_mbuf **out, uint
 		m->data_len = (uint16_t)frame_bytes;
 		m->pkt_len = (uint32_t)frame_bytes;
 		offload(w, m);
-		rate_charge(w, (uint32_t)frame_bytes);
+		bandwidth_charge(&w->tx_pace, share, (uint32_t)frame_bytes);
 		w->counters.wire_bytes += frame_bytes;
 		out[made++] = m;
 	}
