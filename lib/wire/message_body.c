@@ -266,6 +266,10 @@ static const struct message_body bodies[] = {
 	[MIGC_MSG_COMMIT] = {"COMMIT", 0, 0, NULL, NULL, NULL},
 	[MIGC_MSG_COMMITTED] = {"COMMITTED", 0, 0, NULL, NULL, NULL},
 	[MIGC_MSG_ERROR] = {"ERROR", 4, 4 + 255, error_allowed, error_write, error_read},
+	[MIGC_MSG_INVENTORY] = {"INVENTORY", 2, 2, inventory_allowed, inventory_write,
+				inventory_read},
+	[MIGC_MSG_HOLDINGS] = {"HOLDINGS", HOLDINGS_FIXED_BYTES + 1, HOLDINGS_BYTES_MAX,
+			       holdings_allowed, holdings_write, holdings_read},
 };
 
 const struct message_body *message_body_of(unsigned int type)

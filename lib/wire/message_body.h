@@ -30,8 +30,20 @@ bool hello_ack_allowed(const struct migc_msg *msg);
 void hello_ack_write(struct migc_writer *w, const struct migc_msg *msg);
 void hello_ack_read(struct migc_reader *r, struct migc_msg *msg);
 
+bool inventory_allowed(const struct migc_msg *msg);
+void inventory_write(struct migc_writer *w, const struct migc_msg *msg);
+void inventory_read(struct migc_reader *r, struct migc_msg *msg);
+bool holdings_allowed(const struct migc_msg *msg);
+void holdings_write(struct migc_writer *w, const struct migc_msg *msg);
+void holdings_read(struct migc_reader *r, struct migc_msg *msg);
+
 /** Bytes of HELLO before its strings: all that stays in every version is the first 8. */
 #define HELLO_VERSIONS_BYTES 8u
 #define HELLO_ACK_BYTES (4u + MIGC_SESSION_ID_BYTES + 2u + 2u + 4u + 2u)
+/** Bytes of HOLDINGS before its bits, and all of the largest. */
+#define HOLDINGS_FIXED_BYTES (2u + 4u + 2u)
+#define HOLDINGS_BYTES_MAX                                     \
+	(HOLDINGS_FIXED_BYTES + MIGC_HOLDINGS_PAGES_MAX / 8u + \
+	 MIGC_HOLDINGS_PAGES_MAX * MIGC_DIGEST_BYTES)
 
 #endif

@@ -34,6 +34,8 @@ enum migc_codec_id {
 };
 /** Bit of `codecs` in HELLO and HELLO_ACK, besides those of the codecs: DELTA blocks. */
 #define MIGC_CODECS_DELTA (UINT32_C(1) << 31)
+/** ... the source wants to resume; the destination answers INVENTORY. */
+#define MIGC_CODECS_RESUME (UINT32_C(1) << 30)
 /** @return "raw", "deflate", ...; "?" for what is none. */
 const char *migc_codec_text(enum migc_codec_id codec);
 
@@ -104,6 +106,8 @@ enum migc_msg_type {
 	MIGC_MSG_COMMIT = 14, /**< source: run */
 	MIGC_MSG_COMMITTED = 15, /**< destination: it runs */
 	MIGC_MSG_ERROR = 16, /**< either: given up, because */
+	MIGC_MSG_INVENTORY = 17, /**< source: what do you hold of this region? */
+	MIGC_MSG_HOLDINGS = 18, /**< destination: of these pages, this */
 };
 
 #define MIGC_MSG_HEADER_BYTES 8u
@@ -111,6 +115,7 @@ enum migc_msg_type {
 #define MIGC_MSG_BODY_BYTES_MAX 32768u
 #define MIGC_DEVICE_CHUNK_BYTES_MAX 32000u
 #define MIGC_MSG_PUNCH_RANGES_MAX 2048u
+#define MIGC_HOLDINGS_PAGES_MAX 1024u
 
 struct migc_wire_region {
 	char name[MIGC_REGION_NAME_BYTES];
@@ -123,7 +128,7 @@ struct migc_msg_hello {
 	uint32_t page_bytes; /**< MIGC_PAGE_BYTES */
 	uint16_t workers; /**< connections the source will make, 1.. */
 	uint16_t block_pages; /**< largest block it would like to send */
-	uint32_t codecs; /**< bit per migc_codec_id it may use */
+	uint32_t codecs; /**< bit per migc_codec_id it may use, and MIGC_CODECS_ */
 	bool device_state; /**< a QEMU is behind it; false: plain memory */
 	bool verify;
 	char guest[MIGC_GUEST_TEXT_BYTES]; /**< machine type and QEMU version, for messages */
@@ -138,7 +143,7 @@ struct migc_msg_hello_ack {
 	uint8_t session_id[MIGC_SESSION_ID_BYTES];
 	uint16_t block_pages; /**< largest block the source may send */
 	uint16_t deflate_pages; /**< largest of DEFLATE, 1 to block_pages */
-	uint32_t codecs; /**< bit per codec the destination can decode */
+	uint32_t codecs; /**< bit per codec the destination can decode, and MIGC_CODECS_ */
 	uint16_t workers; /**< connections the destination takes */
 };
 
@@ -170,6 +175,18 @@ struct migc_msg_block_failed {
 struct migc_msg_digests {
 	uint16_t region_count;
 	uint8_t digest[MIGC_REGIONS_MAX][MIGC_DIGEST_BYTES];
+};
+
+struct migc_msg_inventory {
+	uint16_t region;
+};
+
+struct migc_msg_holdings {
+	uint16_t region;
+	uint16_t pages; /**< 1..MIGC_HOLDINGS_PAGES_MAX */
+	uint32_t first;
+	uint64_t data[MIGC_HOLDINGS_PAGES_MAX / 64]; /**< bit per page: not a hole */
+	uint8_t digest[MIGC_HOLDINGS_PAGES_MAX][MIGC_DIGEST_BYTES]; /**< of those, in order */
 };
 
 struct migc_msg_device {
@@ -206,6 +223,8 @@ struct migc_msg {
 		struct migc_msg_digests digests;
 		struct migc_msg_device device;
 		struct migc_msg_error error;
+		struct migc_msg_inventory inventory;
+		struct migc_msg_holdings holdings;
 	};
 };
 

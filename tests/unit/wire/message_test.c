@@ -216,6 +216,50 @@ static void digests_come_back(void **state)
 	assert_memory_equal(&f->back.digests, &f->msg.digests, sizeof(f->msg.digests));
 }
 
+static void an_inventory_and_what_is_held_come_back(void **state)
+{
+	struct fixture *f = *state;
+	struct migc_msg_holdings *h = &f->msg.holdings;
+
+	f->msg.type = MIGC_MSG_INVENTORY;
+	f->msg.inventory.region = 63;
+	round_trip(f);
+	assert_int_equal(f->back.inventory.region, 63);
+	f->msg.inventory.region = 64;
+	assert_int_equal(encode(f), -EINVAL);
+
+	memset(&f->msg, 0, sizeof(f->msg));
+	f->msg.type = MIGC_MSG_HOLDINGS;
+	h->region = 2;
+	h->first = 4096;
+	h->pages = 130;
+	h->data[0] = UINT64_C(1) << 63 | 5;
+	h->data[2] = 2;
+	memset(h->digest, 0xd1, 4 * sizeof(h->digest[0]));
+	round_trip(f);
+	assert_memory_equal(&f->back.holdings, h, sizeof(*h));
+	/* one bit more than pages */
+	h->data[2] = 4;
+	assert_int_equal(encode(f), -EINVAL);
+}
+
+static void the_largest_holdings_fit_the_body_limit(void **state)
+{
+	struct fixture *f = *state;
+	struct migc_msg_holdings *h = &f->msg.holdings;
+
+	f->msg.type = MIGC_MSG_HOLDINGS;
+	h->first = UINT32_MAX - MIGC_HOLDINGS_PAGES_MAX + 1;
+	h->pages = MIGC_HOLDINGS_PAGES_MAX;
+	memset(h->data, 0xff, sizeof(h->data));
+	for (unsigned int i = 0; i < MIGC_HOLDINGS_PAGES_MAX; i++)
+		memset(h->digest[i], (int)i, sizeof(h->digest[i]));
+	round_trip(f);
+	assert_memory_equal(&f->back.holdings, h, sizeof(*h));
+	h->first++;
+	assert_int_equal(encode(f), -EINVAL);
+}
+
 static void device_state_points_into_the_message(void **state)
 {
 	struct fixture *f = *state;
@@ -291,8 +335,9 @@ static void names_are_those_of_the_document(void **state)
 	assert_string_equal(migc_msg_name(MIGC_MSG_HELLO), "HELLO");
 	assert_string_equal(migc_msg_name(MIGC_MSG_ERROR), "ERROR");
 	assert_string_equal(migc_msg_name((enum migc_msg_type)0), "?");
-	assert_string_equal(migc_msg_name((enum migc_msg_type)17), "?");
-	f->msg.type = (enum migc_msg_type)17;
+	assert_string_equal(migc_msg_name(MIGC_MSG_HOLDINGS), "HOLDINGS");
+	assert_string_equal(migc_msg_name((enum migc_msg_type)19), "?");
+	f->msg.type = (enum migc_msg_type)19;
 	assert_int_equal(encode(f), -EINVAL);
 }
 
@@ -309,6 +354,8 @@ int main(void)
 		TEST(rounds_carry_their_number_and_blocks),
 		TEST(page_lists_come_back),
 		TEST(digests_come_back),
+		TEST(an_inventory_and_what_is_held_come_back),
+		TEST(the_largest_holdings_fit_the_body_limit),
 		TEST(device_state_points_into_the_message),
 		TEST(messages_without_a_body_are_their_header),
 		TEST(an_error_with_odd_bytes_is_still_sent),

@@ -168,6 +168,16 @@ def error(reason=1, text="no space left"):
     return message(16, struct.pack(">H", reason) + string(text))
 
 
+def holdings(bits, first=0, count=None, region_index=0, held=None):
+    count = len(bits) if count is None else count
+    data = bytearray((len(bits) + 7) // 8)
+    for i, bit in enumerate(bits):
+        data[i // 8] |= bit << i % 8
+    held = sum(bits) if held is None else held
+    return message(18, struct.pack(">HIH", region_index, first, count) + bytes(data)
+                   + bytes(i % 253 for i in range(16 * held)))
+
+
 MESSAGE_GOOD = {
     "hello": hello(),
     "hello-plain-memory": hello(device=0, verify=1, guest="", machine=""),
@@ -178,7 +188,9 @@ MESSAGE_GOOD = {
     "hello-later-version": hello(low=2, high=3),
     "hello-later-version-short": message(1, struct.pack(">II", 2, 2)),
     "hello-delta": hello(codecs=0x8000000F),
+    "hello-resume": hello(codecs=0xC000000F),
     "hello-ack": ack(),
+    "hello-ack-resume": ack(codecs=0x40000001),
     "hello-ack-delta": ack(codecs=0x80000009),
     "hello-ack-most": ack(block_pages=32, codecs=0xFFFFFFFF, workers=65535),
     "attach": attach(),
@@ -203,13 +215,22 @@ MESSAGE_GOOD = {
     "error": error(),
     "error-no-text": error(6, ""),
     "error-255": error(2, "~ " * 127 + "x"),
+    "inventory": message(17, struct.pack(">H", 0)),
+    "inventory-63": message(17, struct.pack(">H", 63)),
+    "holdings-one": holdings([1]),
+    "holdings-hole": holdings([0]),
+    "holdings-9": holdings([1, 0, 1, 1, 0, 0, 0, 1, 1], first=77, region_index=63),
+    "holdings-64": holdings([0] * 63 + [1]),
+    "holdings-1024": holdings([1] * 1024),
+    "holdings-1024-holes": holdings([0] * 1024, first=2**32 - 1024),
+    "holdings-end-of-2^32": holdings([1], first=LAST),
 }
 
 MESSAGE_BAD = {
     "empty": b"",
     "header-cut": message(9)[:7],
     "type-0": message(0),
-    "type-17": message(17),
+    "type-19": message(19),
     "reserved": message(9, reserved=1),
     "body-cut": attach()[:-1],
     "body-behind": attach() + b"\0",
@@ -285,6 +306,22 @@ MESSAGE_BAD = {
     "error-text-bell": error(text="\a"),
     "error-text-high": error(text=b"\x9b2J"),
     "error-text-cut": error(text="abc")[:-1],
+    "inventory-region": message(17, struct.pack(">H", 64)),
+    "inventory-short": message(17, b"\0"),
+    "inventory-long": message(17, b"\0" * 3),
+    "holdings-region": holdings([1], region_index=64),
+    "holdings-none": holdings([], count=0),
+    "holdings-1025": holdings([0] * 1025),
+    "holdings-65535": holdings([0] * 8, count=65535),
+    "holdings-bits-missing": holdings([1] * 8, count=9),
+    "holdings-bits-behind": holdings([0, 0, 0, 1], count=3, held=0),
+    "holdings-bits-behind-held": holdings([0, 0, 0, 1], count=3),
+    "holdings-byte-behind": holdings([0] * 9, count=8),
+    "holdings-digest-missing": holdings([1, 1], held=1),
+    "holdings-digest-cut": holdings([1])[:-1],
+    "holdings-digest-behind": holdings([1, 0], held=2),
+    "holdings-past-2^32": holdings([1, 1], first=LAST),
+    "holdings-short": message(18, b"\0" * 8),
 }
 
 
