@@ -12,12 +12,12 @@
 #define RUN_GRACE_NS UINT64_C(1000000000)
 
 static const char *const state_names[DESTINATION_STATES] = {
-	[DESTINATION_LISTEN] = "LISTEN", [DESTINATION_HELLO] = "HELLO",
-	[DESTINATION_CHECK] = "CHECK",   [DESTINATION_RECEIVE] = "RECEIVE",
-	[DESTINATION_APPLY] = "APPLY",   [DESTINATION_HASH] = "HASH",
-	[DESTINATION_LOAD] = "LOAD",     [DESTINATION_READY] = "READY",
-	[DESTINATION_RUN] = "RUN",       [DESTINATION_COMMITTED] = "COMMITTED",
-	[DESTINATION_END] = "END",
+	[DESTINATION_LISTEN] = "LISTEN",       [DESTINATION_HELLO] = "HELLO",
+	[DESTINATION_CHECK] = "CHECK",         [DESTINATION_RECEIVE] = "RECEIVE",
+	[DESTINATION_INVENTORY] = "INVENTORY", [DESTINATION_APPLY] = "APPLY",
+	[DESTINATION_HASH] = "HASH",           [DESTINATION_LOAD] = "LOAD",
+	[DESTINATION_READY] = "READY",         [DESTINATION_RUN] = "RUN",
+	[DESTINATION_COMMITTED] = "COMMITTED", [DESTINATION_END] = "END",
 };
 
 int migc_destination_create(const struct migc_destination_config *config,
@@ -88,6 +88,7 @@ static void checked(struct migc_destination *d, const struct migc_event *event)
 	}
 	msg = action_queue_send(&d->actions, MIGC_MSG_HELLO_ACK);
 	msg->hello_ack = *event->ack;
+	d->resumes = d->hello.codecs & event->ack->codecs & MIGC_CODECS_RESUME;
 	destination_enter(d, DESTINATION_RECEIVE, 0);
 }
 
@@ -142,6 +143,17 @@ static void run_failed(struct migc_destination *d, const struct migc_error *erro
 	finish(d, MIGC_OUTCOME_FAILED);
 }
 
+static void held(struct migc_destination *d, const struct migc_msg_holdings *holdings)
+{
+	uint64_t end = holdings->first + (uint64_t)holdings->pages;
+
+	action_queue_send(&d->actions, MIGC_MSG_HOLDINGS)->holdings = *holdings;
+	if (end < d->hello.region[d->inventory_region].pages)
+		return;
+	d->inventory_region++;
+	destination_enter(d, DESTINATION_RECEIVE, 0);
+}
+
 /** What the controller reports of its own actions, each only where it was asked for. */
 static void own_event(struct migc_destination *d, const struct migc_event *event)
 {
@@ -155,6 +167,10 @@ static void own_event(struct migc_destination *d, const struct migc_event *event
 	case MIGC_EV_CHECKED:
 		if (d->state == DESTINATION_CHECK)
 			checked(d, event);
+		break;
+	case MIGC_EV_HELD:
+		if (d->state == DESTINATION_INVENTORY)
+			held(d, event->holdings);
 		break;
 	case MIGC_EV_BLOCK_FAILED:
 		if (d->state != DESTINATION_APPLY && d->state != DESTINATION_RECEIVE)
@@ -274,6 +290,11 @@ bool migc_destination_action(struct migc_destination *d, struct migc_action *out
 const char *migc_destination_state(const struct migc_destination *d)
 {
 	return state_names[d->state];
+}
+
+bool migc_destination_may_listen_again(const struct migc_destination *d)
+{
+	return d->state <= DESTINATION_HASH && d->step < STEP_DEVICES;
 }
 
 const struct migc_error *migc_destination_error(const struct migc_destination *d)

@@ -12,6 +12,7 @@ enum destination_state {
 	DESTINATION_HELLO, /**< connected, waiting for HELLO */
 	DESTINATION_CHECK,
 	DESTINATION_RECEIVE,
+	DESTINATION_INVENTORY, /**< telling what is held of a region */
 	DESTINATION_APPLY, /**< a round ended: waiting until its blocks are applied */
 	DESTINATION_HASH,
 	DESTINATION_LOAD,
@@ -43,6 +44,8 @@ struct migc_destination {
 	struct migc_msg current; /**< the message that an action points to */
 	uint64_t now_ns, deadline_ns; /**< deadline 0: none */
 	bool connected;
+	bool resumes; /**< HELLO and HELLO_ACK have RESUME, and it is time for INVENTORY */
+	uint16_t inventory_region; /**< that INVENTORY may name next */
 	uint32_t round; /**< last one that ended */
 	bool final; /**< it was final: so are all that follow */
 	bool block_failed; /**< since the last ROUND_DONE */

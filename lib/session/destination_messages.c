@@ -26,12 +26,25 @@ static void hello(struct migc_destination *d, const struct migc_msg_hello *h)
 	destination_enter(d, DESTINATION_CHECK, 0);
 }
 
+/** @return whether the source may ask for that now. */
+static bool inventory(struct migc_destination *d, const struct migc_msg *msg)
+{
+	if (!d->resumes || msg->inventory.region != d->inventory_region ||
+	    msg->inventory.region >= d->hello.region_count)
+		return false;
+	d->current = *msg;
+	action_queue_add(&d->actions, MIGC_ACTION_TAKE_INVENTORY)->msg = &d->current;
+	destination_enter(d, DESTINATION_INVENTORY, 0);
+	return true;
+}
+
 static void round_end(struct migc_destination *d, const struct migc_msg_round *round)
 {
 	if (round->round != d->round + 1 || (d->final && !round->final) || d->step > STEP_FINAL) {
 		protocol_error(d, "the source ends a round that is not open");
 		return;
 	}
+	d->resumes = false;
 	d->round = round->round;
 	d->final = round->final;
 	action_queue_add(&d->actions, MIGC_ACTION_AWAIT_APPLIED)->blocks = round->blocks;
@@ -72,6 +85,7 @@ static bool punch(struct migc_destination *d, const struct migc_msg *msg)
 {
 	if (d->round > 0 && d->step != STEP_FINAL && d->step != STEP_PUNCHED)
 		return false;
+	d->resumes = false;
 	if (d->round > 0)
 		d->step = STEP_PUNCHED;
 	d->current = *msg;
@@ -83,6 +97,8 @@ static bool punch(struct migc_destination *d, const struct migc_msg *msg)
 static bool receive(struct migc_destination *d, const struct migc_msg *msg)
 {
 	switch (msg->type) {
+	case MIGC_MSG_INVENTORY:
+		return inventory(d, msg);
 	case MIGC_MSG_ROUND_END:
 		round_end(d, &msg->round);
 		return true;

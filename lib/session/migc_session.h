@@ -34,6 +34,8 @@ enum migc_action_type {
 	MIGC_ACTION_ATTACH, /**< make the other connections and attach them to ack.session_id
 			     * -> EV_ATTACHED */
 	MIGC_ACTION_PREPARE, /**< QEMU's capabilities, tracker armed -> EV_PREPARED */
+	MIGC_ACTION_COMPARE, /**< action.msg->holdings: what the destination holds, at once. What is
+			      * the same here is not due */
 	MIGC_ACTION_ROUND, /**< send all dirty pages as action.round (.final: after a last scan,
 			    * with the guest stopped) -> EV_ROUND_SENT */
 	MIGC_ACTION_SCAN, /**< which pages are dirty now? -> EV_SCANNED */
@@ -45,6 +47,8 @@ enum migc_action_type {
 	MIGC_ACTION_RESUME_GUEST, /**< the source VM must run again -> EV_RESUMED */
 	/* destination */
 	MIGC_ACTION_CHECK_GUEST, /**< does action.hello fit my guest? -> EV_CHECKED */
+	MIGC_ACTION_TAKE_INVENTORY, /**< action.msg->inventory: tell what is held of that region,
+				     * to its last page -> EV_HELD, several */
 	MIGC_ACTION_AWAIT_APPLIED, /**< tell when action.blocks blocks are applied -> EV_APPLIED */
 	MIGC_ACTION_PUNCH_RANGES, /**< punch action.msg->punch, at once */
 	MIGC_ACTION_WRITE_DEVICES, /**< give action.msg->device to QEMU's incoming socket, at once
@@ -59,8 +63,8 @@ enum migc_action_type {
 
 struct migc_action {
 	enum migc_action_type type;
-	const struct migc_msg
-		*msg; /**< SEND, PUNCH_RANGES, WRITE_DEVICES; valid until the next event */
+	const struct migc_msg *msg; /**< SEND, COMPARE, TAKE_INVENTORY, PUNCH_RANGES, WRITE_DEVICES;
+				     * valid until the next event */
 	uint32_t round; /**< ROUND */
 	bool final; /**< ROUND */
 	uint64_t blocks; /**< AWAIT_APPLIED */
@@ -89,6 +93,7 @@ enum migc_event_type {
 	MIGC_EV_RESUMED,
 	/* destination */
 	MIGC_EV_CHECKED, /**< event.ack is what to answer; or event.error with reason */
+	MIGC_EV_HELD, /**< event.holdings */
 	MIGC_EV_BLOCK_FAILED, /**< event.failed */
 	MIGC_EV_APPLIED,
 	MIGC_EV_LOADED,
@@ -108,6 +113,7 @@ struct migc_event {
 	const struct migc_msg_digests *digests;
 	const struct migc_msg_hello_ack *ack;
 	const struct migc_msg_block_failed *failed;
+	const struct migc_msg_holdings *holdings;
 };
 
 /* ---- convergence: pure ---- */
@@ -151,6 +157,8 @@ void migc_source_on_failed(struct migc_source *s,
 uint32_t migc_source_expected_downtime_ms(const struct migc_source *s);
 /** Was the guest asked to stop, and not resumed since? */
 bool migc_source_guest_stopped(const struct migc_source *s);
+/** Should this session be lost now: may a new one take over (states.md 2.5)? */
+bool migc_source_may_recover(const struct migc_source *s);
 /** Another downtime limit from now on; UINT32_MAX: stop the guest at the next decision. */
 void migc_source_set_downtime_limit(struct migc_source *s, uint32_t downtime_limit_ms);
 /** Whether PAUSE will be entered. In PAUSE it changes nothing: that is left by CONTINUE. */
@@ -171,6 +179,8 @@ void migc_destination_free(struct migc_destination *d);
 void migc_destination_event(struct migc_destination *d, const struct migc_event *event);
 bool migc_destination_action(struct migc_destination *d, struct migc_action *out);
 const char *migc_destination_state(const struct migc_destination *d);
+/** Should this session be lost now: may a new one be listened for (states.md 4.5)? */
+bool migc_destination_may_listen_again(const struct migc_destination *d);
 const struct migc_error *migc_destination_error(const struct migc_destination *d);
 /** The source's HELLO. Valid from CHECK_GUEST on. */
 const struct migc_msg_hello *migc_destination_hello(const struct migc_destination *d);

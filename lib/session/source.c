@@ -14,11 +14,22 @@
 #define ROUND_PAGES_MEASURED 256u
 
 static const char *const state_names[SOURCE_STATES] = {
-	[SOURCE_CONNECT] = "CONNECT", [SOURCE_HELLO] = "HELLO",   [SOURCE_ATTACH] = "ATTACH",
-	[SOURCE_PREPARE] = "PREPARE", [SOURCE_ROUND] = "ROUND",   [SOURCE_APPLY] = "APPLY",
-	[SOURCE_SCAN] = "SCAN",       [SOURCE_STOP] = "STOP",     [SOURCE_PUNCH] = "PUNCH",
-	[SOURCE_VERIFY] = "VERIFY",   [SOURCE_PAUSE] = "PAUSE",   [SOURCE_SAVE] = "SAVE",
-	[SOURCE_READY] = "READY",     [SOURCE_COMMIT] = "COMMIT", [SOURCE_RESUME] = "RESUME",
+	[SOURCE_CONNECT] = "CONNECT",
+	[SOURCE_HELLO] = "HELLO",
+	[SOURCE_ATTACH] = "ATTACH",
+	[SOURCE_PREPARE] = "PREPARE",
+	[SOURCE_INVENTORY] = "INVENTORY",
+	[SOURCE_ROUND] = "ROUND",
+	[SOURCE_APPLY] = "APPLY",
+	[SOURCE_SCAN] = "SCAN",
+	[SOURCE_STOP] = "STOP",
+	[SOURCE_PUNCH] = "PUNCH",
+	[SOURCE_VERIFY] = "VERIFY",
+	[SOURCE_PAUSE] = "PAUSE",
+	[SOURCE_SAVE] = "SAVE",
+	[SOURCE_READY] = "READY",
+	[SOURCE_COMMIT] = "COMMIT",
+	[SOURCE_RESUME] = "RESUME",
 	[SOURCE_END] = "END",
 };
 
@@ -195,12 +206,26 @@ static void after_punch(struct migc_source *s)
 	source_enter(s, SOURCE_VERIFY, 4);
 }
 
-static void prepared(struct migc_source *s)
+void source_begin(struct migc_source *s)
 {
 	if (s->config.live)
 		source_begin_round(s, false);
 	else
 		stop_guest(s);
+}
+
+void source_ask_inventory(struct migc_source *s)
+{
+	action_queue_send(&s->actions, MIGC_MSG_INVENTORY)->inventory.region = s->inventory_region;
+	source_enter(s, SOURCE_INVENTORY, 1);
+}
+
+static void prepared(struct migc_source *s)
+{
+	if (s->ack.codecs & MIGC_CODECS_RESUME)
+		source_ask_inventory(s);
+	else
+		source_begin(s);
 }
 
 /** What the controller reports of its own actions, each only where it was asked for. */
@@ -387,6 +412,16 @@ uint32_t migc_source_expected_downtime_ms(const struct migc_source *s)
 bool migc_source_guest_stopped(const struct migc_source *s)
 {
 	return s->stopped;
+}
+
+bool migc_source_may_recover(const struct migc_source *s)
+{
+	bool guest = s->config.hello.device_state;
+
+	if (s->state >= SOURCE_COMMIT || (guest && (s->stopped || !s->config.live)))
+		return false;
+	/* a first session that cannot be made is none that was lost */
+	return s->state >= SOURCE_PREPARE || s->config.hello.codecs & MIGC_CODECS_RESUME;
 }
 
 void migc_source_set_downtime_limit(struct migc_source *s, uint32_t downtime_limit_ms)

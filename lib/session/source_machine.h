@@ -12,6 +12,7 @@ enum source_state {
 	SOURCE_HELLO,
 	SOURCE_ATTACH,
 	SOURCE_PREPARE,
+	SOURCE_INVENTORY, /**< resuming: hearing what the destination holds */
 	SOURCE_ROUND, /**< blocks are being sent */
 	SOURCE_APPLY, /**< waiting for ROUND_DONE */
 	SOURCE_SCAN,
@@ -35,6 +36,9 @@ struct migc_source {
 	struct migc_msg_hello_ack ack;
 	uint64_t now_ns, deadline_ns; /**< deadline 0: none */
 	bool connected; /**< the peer can be told things */
+	struct migc_msg current; /**< the message that an action points to */
+	uint16_t inventory_region; /**< asked for, */
+	uint64_t inventory_page; /**< and where the next HOLDINGS may begin */
 	bool stopped; /**< the guest was asked to stop: it must be resumed on failure */
 	struct migc_error resume_error; /**< what went wrong while it was being resumed */
 	uint32_t round;
@@ -55,6 +59,10 @@ struct migc_source {
 void source_enter(struct migc_source *s, enum source_state state, unsigned int answer);
 /** Something failed: what follows depends on the state. Keeps the first error. */
 void source_fail(struct migc_source *s, enum migc_reason reason, int code, const char *text);
+/** Ask for what the destination holds of the region inventory_region. */
+void source_ask_inventory(struct migc_source *s);
+/** What is due is known: the first round, or what comes before it. */
+void source_begin(struct migc_source *s);
 /** Begin a round. */
 void source_begin_round(struct migc_source *s, bool final);
 /** After the last round, the holes and the comparison: PAUSE if the operator wants it, else SAVE.

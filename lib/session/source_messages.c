@@ -106,6 +106,32 @@ void source_compare(struct migc_source *s)
 	source_ram_complete(s);
 }
 
+static void holdings(struct migc_source *s, const struct migc_msg *msg)
+{
+	const struct migc_msg_hello *hello = &s->config.hello;
+	const struct migc_msg_holdings *h = &msg->holdings;
+	uint64_t pages = hello->region[s->inventory_region].pages;
+
+	if (h->region != s->inventory_region || h->first < s->inventory_page ||
+	    h->first + (uint64_t)h->pages > pages) {
+		source_fail(s, MIGC_REASON_FAILED, -EPROTO,
+			    "the receiver tells of pages that it was not asked for");
+		return;
+	}
+	s->current = *msg;
+	action_queue_add(&s->actions, MIGC_ACTION_COMPARE)->msg = &s->current;
+	s->inventory_page = h->first + (uint64_t)h->pages;
+	if (s->inventory_page < pages) {
+		source_enter(s, SOURCE_INVENTORY, 1);
+		return;
+	}
+	s->inventory_page = 0;
+	if (++s->inventory_region < hello->region_count)
+		source_ask_inventory(s);
+	else
+		source_begin(s);
+}
+
 /** @return whether the message had a place in this state. */
 static bool take(struct migc_source *s, const struct migc_msg *msg)
 {
@@ -114,6 +140,11 @@ static bool take(struct migc_source *s, const struct migc_msg *msg)
 		if (s->state != SOURCE_HELLO)
 			return false;
 		hello_ack(s, &msg->hello_ack);
+		return true;
+	case MIGC_MSG_HOLDINGS:
+		if (s->state != SOURCE_INVENTORY)
+			return false;
+		holdings(s, msg);
 		return true;
 	case MIGC_MSG_BLOCK_FAILED:
 		if (s->state != SOURCE_ROUND && s->state != SOURCE_APPLY)

@@ -56,6 +56,81 @@ static void another_version_is_refused(void **state)
 	migc_destination_free(d);
 }
 
+static void held(struct migc_destination *d, uint32_t first, uint16_t pages)
+{
+	struct migc_msg_holdings holdings = {.first = first, .pages = pages};
+
+	event_of(d, (struct migc_event){.type = MIGC_EV_HELD, .holdings = &holdings});
+}
+
+static void what_is_held_is_told_to_the_end_of_the_region(void **state)
+{
+	struct migc_destination *d = at_inventory();
+
+	(void)state;
+	held(d, 0, 512);
+	assert_true(rig_sent(&last, MIGC_MSG_HOLDINGS));
+	assert_string_equal(migc_destination_state(d), "INVENTORY");
+	held(d, 600, MIGC_HOLDINGS_PAGES_MAX - 600);
+	assert_true(rig_sent(&last, MIGC_MSG_HOLDINGS));
+	assert_string_equal(migc_destination_state(d), "RECEIVE");
+	migc_destination_free(d);
+}
+
+/** Hashing is work: a source gets it once a session, before its pages, and only when it resumes. */
+static void a_region_is_hashed_for_an_inventory_once_and_before_all_else(void **state)
+{
+	struct migc_msg msg = {.type = MIGC_MSG_INVENTORY};
+	struct migc_destination *d = at_inventory();
+
+	(void)state;
+	held(d, 0, MIGC_HOLDINGS_PAGES_MAX);
+	message(d, MIGC_MSG_INVENTORY, 0, false);
+	assert_int_equal(migc_destination_error(d)->code, -EPROTO);
+	migc_destination_free(d);
+
+	d = at(3);
+	msg.inventory.region = 1;
+	message_of(d, &msg);
+	assert_int_equal(migc_destination_error(d)->code, -EPROTO);
+	migc_destination_free(d);
+
+	d = at(3);
+	message(d, MIGC_MSG_PUNCH, 0, false);
+	assert_int_equal(migc_destination_error(d)->code, 0);
+	message(d, MIGC_MSG_INVENTORY, 0, false);
+	assert_int_equal(migc_destination_error(d)->code, -EPROTO);
+	migc_destination_free(d);
+}
+
+static void an_inventory_needs_to_be_agreed_on(void **state)
+{
+	struct migc_msg_hello_ack ack = {
+		.version = 1, .block_pages = 16, .deflate_pages = 16, .codecs = 3, .workers = 1};
+	struct migc_destination *d = at(2);
+
+	(void)state;
+	event_of(d, (struct migc_event){.type = MIGC_EV_CHECKED, .ack = &ack});
+	message(d, MIGC_MSG_INVENTORY, 0, false);
+	assert_int_equal(migc_destination_error(d)->code, -EPROTO);
+	migc_destination_free(d);
+}
+
+static void another_session_is_listened_for_until_device_state_comes(void **state)
+{
+	struct migc_destination *d;
+
+	(void)state;
+	for (unsigned int place = 0; place < WAY; place++) {
+		d = at(place);
+		assert_int_equal(migc_destination_may_listen_again(d), place <= 9);
+		migc_destination_free(d);
+	}
+	d = at_inventory();
+	assert_true(migc_destination_may_listen_again(d));
+	migc_destination_free(d);
+}
+
 static void rounds_count_one_by_one_and_none_is_live_after_a_final_one(void **state)
 {
 	struct migc_destination *d = at(3);
@@ -318,6 +393,10 @@ int main(void)
 		cmocka_unit_test(plain_memory_is_ready_at_once_and_starts_nothing),
 		cmocka_unit_test(a_guest_that_does_not_fit_is_refused_with_the_reason),
 		cmocka_unit_test(another_version_is_refused),
+		cmocka_unit_test(what_is_held_is_told_to_the_end_of_the_region),
+		cmocka_unit_test(a_region_is_hashed_for_an_inventory_once_and_before_all_else),
+		cmocka_unit_test(an_inventory_needs_to_be_agreed_on),
+		cmocka_unit_test(another_session_is_listened_for_until_device_state_comes),
 		cmocka_unit_test(rounds_count_one_by_one_and_none_is_live_after_a_final_one),
 		cmocka_unit_test(failed_blocks_are_reported_as_often_as_they_come),
 		cmocka_unit_test(missing_device_state_is_an_error),

@@ -20,12 +20,19 @@ static inline void event_of(struct migc_destination *d, struct migc_event e)
 static inline void event(struct migc_destination *d, enum migc_event_type type)
 {
 	static struct migc_msg_digests digests = {.region_count = 1};
-	static struct migc_msg_hello_ack ack = {
-		.version = 1, .block_pages = 16, .deflate_pages = 16, .codecs = 3, .workers = 1};
+	static struct migc_msg_hello_ack ack = {.version = 1,
+						.block_pages = 16,
+						.deflate_pages = 16,
+						.codecs = 3 | MIGC_CODECS_RESUME,
+						.workers = 1};
+	static struct migc_msg_holdings holdings = {.pages = MIGC_HOLDINGS_PAGES_MAX};
 	static struct migc_msg_block_failed failed = {.round = 1};
 
-	event_of(d, (struct migc_event){
-			    .type = type, .digests = &digests, .ack = &ack, .failed = &failed});
+	event_of(d, (struct migc_event){.type = type,
+					.digests = &digests,
+					.ack = &ack,
+					.failed = &failed,
+					.holdings = &holdings});
 }
 
 static bool with_qemu = true;
@@ -48,6 +55,9 @@ static inline void message(struct migc_destination *d, enum migc_msg_type type, 
 		msg.hello.page_bytes = MIGC_PAGE_BYTES;
 		msg.hello.device_state = with_qemu;
 		msg.hello.verify = with_qemu;
+		msg.hello.codecs = 3 | MIGC_CODECS_RESUME;
+		msg.hello.region_count = 1;
+		msg.hello.region[0].pages = MIGC_HOLDINGS_PAGES_MAX;
 	} else if (type == MIGC_MSG_ROUND_END) {
 		msg.round.round = round;
 		msg.round.final = final;
@@ -153,6 +163,17 @@ static inline struct migc_destination *at(unsigned int place)
 	assert_int_equal(migc_destination_create(&config, &d), 0);
 	for (unsigned int i = 1; i <= place; i++)
 		step(d, i);
+	return d;
+}
+
+/** What comes before the first round when a source resumes. */
+static inline struct migc_destination *at_inventory(void)
+{
+	struct migc_destination *d = at(3);
+
+	message(d, MIGC_MSG_INVENTORY, 0, false);
+	assert_true(rig_did(&last, MIGC_ACTION_TAKE_INVENTORY));
+	assert_string_equal(migc_destination_state(d), "INVENTORY");
 	return d;
 }
 

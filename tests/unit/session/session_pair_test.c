@@ -31,6 +31,7 @@ struct pair {
 	int source_outcome, destination_outcome;
 	uint64_t now_ns;
 	unsigned int rounds;
+	unsigned int compared; /**< COMPARE actions */
 	bool continued; /**< the operator has said so, once */
 };
 
@@ -43,14 +44,19 @@ static void put(struct side_queue *q, const struct migc_msg *msg)
 static void answer(struct migc_event *list, unsigned int *count, enum migc_event_type type)
 {
 	static struct migc_msg_digests digests = {.region_count = 1};
-	static struct migc_msg_hello_ack ack = {
-		.version = 1, .block_pages = 16, .deflate_pages = 16, .codecs = 3, .workers = 1};
+	static struct migc_msg_hello_ack ack = {.version = 1,
+						.block_pages = 16,
+						.deflate_pages = 16,
+						.codecs = 3 | MIGC_CODECS_RESUME,
+						.workers = 1};
+	static struct migc_msg_holdings holdings = {.pages = MIGC_HOLDINGS_PAGES_MAX};
 
 	assert_true(*count < QUEUE);
 	memset(&list[*count], 0, sizeof(list[0]));
 	list[*count].type = type;
 	list[*count].digests = &digests;
 	list[*count].ack = &ack;
+	list[*count].holdings = &holdings;
 	list[*count].pages = 1;
 	list[(*count)++].bytes = 3;
 }
@@ -75,6 +81,8 @@ static void source_act(struct pair *p, const struct migc_action *a)
 			p->committed = true;
 		put(&p->to_destination, a->msg);
 	}
+	if (a->type == MIGC_ACTION_COMPARE)
+		p->compared++;
 	if (a->type == MIGC_ACTION_STOP_GUEST)
 		p->source_runs = false;
 	if (a->type == MIGC_ACTION_SAVE_DEVICES) {
@@ -99,6 +107,8 @@ static void destination_act(struct pair *p, const struct migc_action *a)
 		put(&p->to_source, a->msg);
 	else if (a->type == MIGC_ACTION_CHECK_GUEST)
 		answer(p->own_destination, &p->own_destination_count, MIGC_EV_CHECKED);
+	else if (a->type == MIGC_ACTION_TAKE_INVENTORY)
+		answer(p->own_destination, &p->own_destination_count, MIGC_EV_HELD);
 	else if (a->type == MIGC_ACTION_AWAIT_APPLIED)
 		answer(p->own_destination, &p->own_destination_count, MIGC_EV_APPLIED);
 	else if (a->type == MIGC_ACTION_HASH)
@@ -308,6 +318,74 @@ static void a_cut_at_any_step_leaves_one_guest_and_never_two(void **state)
 	free(p);
 }
 
+/** What the controllers do when the network is cut, and is there again a moment later. */
+static void cut_and_recover(struct pair *p)
+{
+	struct migc_event gone = {.type = MIGC_EV_DISCONNECTED};
+	struct migc_destination_config config = {0};
+
+	p->to_source.count = 0;
+	p->to_destination.count = 0;
+	p->own_source_count = 0;
+	p->own_destination_count = 0;
+	/* the destination may be one that was started anew */
+	if (!migc_destination_may_listen_again(p->d))
+		feed_destination(p, gone);
+	migc_destination_free(p->d);
+	assert_int_equal(migc_destination_create(&config, &p->d), 0);
+	migc_source_free(p->s);
+	p->s = rig_resuming_source();
+	feed_source(p, (struct migc_event){.type = MIGC_EV_CONNECTED});
+	feed_destination(p, (struct migc_event){.type = MIGC_EV_CONNECTED});
+}
+
+/** @return how often it was cut, twice at the most. */
+static unsigned int cut_twice(struct pair *p, unsigned int first, unsigned int second)
+{
+	unsigned int cuts = 0;
+
+	for (unsigned int i = 0; i <= second; i++) {
+		if ((i == first || i == second) && migc_source_may_recover(p->s)) {
+			assert_true(p->source_runs);
+			cut_and_recover(p);
+			cuts++;
+		}
+		turn(p);
+	}
+	return cuts;
+}
+
+static void a_lost_session_is_taken_over_and_moves_the_guest_once(void **state)
+{
+	struct pair *p = malloc(sizeof(*p));
+	unsigned int steps = 0, cut[3] = {0};
+
+	(void)state;
+	open_pair(p);
+	while (turn(p))
+		steps++;
+	close_pair(p);
+	for (unsigned int first = 0; first < steps; first++) {
+		/* the second cut may come in what follows the first */
+		for (unsigned int second = first; second < first + steps; second++) {
+			unsigned int cuts;
+
+			open_pair(p);
+			cuts = cut_twice(p, first, second);
+			cut[cuts]++;
+			while (turn(p))
+				;
+			assert_int_equal(p->compared > 0, cuts > 0);
+			assert_int_equal(p->source_outcome, MIGC_OUTCOME_DONE);
+			assert_true(p->destination_runs);
+			assert_false(p->source_runs);
+			close_pair(p);
+		}
+	}
+	assert_true(cut[1] && cut[2]);
+	free(p);
+}
+
 static void a_message_lost_at_any_step_leaves_one_guest_and_never_two(void **state)
 {
 	struct pair *p = malloc(sizeof(*p));
@@ -365,7 +443,7 @@ static void any_events_in_any_order_keep_the_rules(void **state)
 			continue;
 		}
 		memset(msg, 0, sizeof(*msg));
-		msg->type = (enum migc_msg_type)(1 + (r >> 8) % 16);
+		msg->type = (enum migc_msg_type)(1 + (r >> 8) % MIGC_MSG_HOLDINGS);
 		e.msg = msg;
 		/* a hostile source may start the destination's VM: it is its to give. A hostile
 		 * destination must never make two run. */
@@ -385,6 +463,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_undisturbed_pair_moves_the_guest),
 		cmocka_unit_test(a_cut_at_any_step_leaves_one_guest_and_never_two),
+		cmocka_unit_test(a_lost_session_is_taken_over_and_moves_the_guest_once),
 		cmocka_unit_test(a_message_lost_at_any_step_leaves_one_guest_and_never_two),
 		cmocka_unit_test(a_destination_that_cannot_run_gives_the_guest_back),
 		cmocka_unit_test(any_events_in_any_order_keep_the_rules),

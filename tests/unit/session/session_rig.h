@@ -85,7 +85,8 @@ static inline struct rig_actions rig_destination(struct migc_destination *d,
 	return a;
 }
 
-static inline struct migc_source *rig_new_source(bool live, bool verify, bool device_state)
+static inline struct migc_source *rig_new_source_of(bool live, bool verify, bool device_state,
+						    uint32_t codecs)
 {
 	struct migc_source_config config = {.live = live, .downtime_limit_ms = 300};
 	struct migc_source *s;
@@ -95,7 +96,7 @@ static inline struct migc_source *rig_new_source(bool live, bool verify, bool de
 	config.hello.page_bytes = MIGC_PAGE_BYTES;
 	config.hello.workers = 2;
 	config.hello.block_pages = 16;
-	config.hello.codecs = 3;
+	config.hello.codecs = codecs;
 	config.hello.verify = verify;
 	config.hello.device_state = device_state;
 	config.hello.region_count = 1;
@@ -103,6 +104,17 @@ static inline struct migc_source *rig_new_source(bool live, bool verify, bool de
 	config.hello.region[0].pages = 1024;
 	assert_int_equal(migc_source_create(&config, &s), 0);
 	return s;
+}
+
+static inline struct migc_source *rig_new_source(bool live, bool verify, bool device_state)
+{
+	return rig_new_source_of(live, verify, device_state, 3);
+}
+
+/** Of a guest, after a session was lost. */
+static inline struct migc_source *rig_resuming_source(void)
+{
+	return rig_new_source_of(true, true, true, 3 | MIGC_CODECS_RESUME);
 }
 
 #endif

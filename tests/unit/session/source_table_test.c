@@ -6,7 +6,10 @@
 
 /** @file Tries every cell of section 3 of doc/design/states.md on the source. */
 
-#define RESUME_PLACE WAY /**< not on the way: the guest was stopped, then something failed */
+/* not on the way */
+#define RESUME_PLACE WAY /**< the guest was stopped, then something failed */
+#define INVENTORY_PLACE (WAY + 1) /**< the session takes over from a lost one */
+#define PLACES (WAY + 2)
 
 static struct states_table table;
 
@@ -33,6 +36,7 @@ static const struct {
 	 {0},
 	 0},
 	{"HELLO_ACK", {0}, {MIGC_MSG_HELLO_ACK}, 0},
+	{"HOLDINGS", {0}, {MIGC_MSG_HOLDINGS}, 0},
 	{"BLOCK_FAILED", {0}, {MIGC_MSG_BLOCK_FAILED}, 0},
 	{"ROUND_DONE", {0}, {MIGC_MSG_ROUND_DONE}, 0},
 	{"DIGESTS", {0}, {MIGC_MSG_DIGESTS}, 0},
@@ -43,7 +47,7 @@ static const struct {
 	{"of the source",
 	 {0},
 	 {MIGC_MSG_HELLO, MIGC_MSG_ATTACH, MIGC_MSG_ROUND_END, MIGC_MSG_PUNCH, MIGC_MSG_VERIFY,
-	  MIGC_MSG_DEVICE_STATE, MIGC_MSG_DEVICE_END, MIGC_MSG_COMMIT},
+	  MIGC_MSG_DEVICE_STATE, MIGC_MSG_DEVICE_END, MIGC_MSG_COMMIT, MIGC_MSG_INVENTORY},
 	 0},
 	{"DISCONNECTED", {MIGC_EV_DISCONNECTED}, {0}, 0},
 	{"FAILED", {MIGC_EV_FAILED}, {0}, 0},
@@ -54,10 +58,20 @@ static const struct {
 };
 #define ROWS (sizeof(rows) / sizeof(rows[0]))
 
+static const char *name_of(unsigned int place)
+{
+	if (place == RESUME_PLACE)
+		return "RESUME";
+	return place == INVENTORY_PLACE ? "INVENTORY" : way[place];
+}
+
 static struct migc_source *at_place(unsigned int place)
 {
-	struct migc_source *s = at(place == RESUME_PLACE ? 10 : place);
+	struct migc_source *s;
 
+	if (place == INVENTORY_PLACE)
+		return at_inventory();
+	s = at(place == RESUME_PLACE ? 10 : place);
 	if (place == RESUME_PLACE)
 		event(s, MIGC_EV_CANCEL);
 	return s;
@@ -97,7 +111,7 @@ static void try_row(unsigned int row, unsigned int place, const char *cell, cons
 	}
 	for (unsigned int i = 0; rows[row].message[i]; i++) {
 		struct migc_source *s = at_place(place);
-		uint32_t round = place >= 8 ? 2 : 1;
+		uint32_t round = place >= 8 && place != INVENTORY_PLACE ? 2 : 1;
 
 		message(s, rows[row].message[i],
 			rows[row].message[i] == MIGC_MSG_ERROR ? rows[row].value : round);
@@ -112,8 +126,8 @@ static void every_cell_is_as_states_md_says(void **state)
 
 	(void)state;
 	for (unsigned int column = 0; column < table.states; column++) {
-		for (unsigned int place = 0; place <= RESUME_PLACE; place++) {
-			const char *name = place == RESUME_PLACE ? "RESUME" : way[place];
+		for (unsigned int place = 0; place < PLACES; place++) {
+			const char *name = name_of(place);
 
 			if (strcmp(name, table.state[column]) != 0)
 				continue;
@@ -134,8 +148,8 @@ static void the_table_names_what_is_tried(void **state)
 	assert_int_equal(table.events, ROWS);
 	for (unsigned int row = 0; row < ROWS; row++)
 		assert_string_equal(table.event[row], rows[row].name);
-	for (unsigned int place = 0; place <= RESUME_PLACE; place++) {
-		const char *name = place == RESUME_PLACE ? "RESUME" : way[place];
+	for (unsigned int place = 0; place < PLACES; place++) {
+		const char *name = name_of(place);
 		bool found = false;
 
 		for (unsigned int column = 0; column < table.states; column++)

@@ -38,7 +38,7 @@ static inline void message(struct migc_source *s, enum migc_msg_type type, uint3
 		msg.hello_ack = (struct migc_msg_hello_ack){.version = MIGC_WIRE_VERSION,
 							    .block_pages = 16,
 							    .deflate_pages = 16,
-							    .codecs = 3,
+							    .codecs = 3 | MIGC_CODECS_RESUME,
 							    .workers = 1};
 		break;
 	case MIGC_MSG_ROUND_DONE:
@@ -47,6 +47,9 @@ static inline void message(struct migc_source *s, enum migc_msg_type type, uint3
 	case MIGC_MSG_BLOCK_FAILED:
 		msg.block_failed.round = round;
 		msg.block_failed.pages.count = 2;
+		break;
+	case MIGC_MSG_HOLDINGS:
+		msg.holdings.pages = MIGC_HOLDINGS_PAGES_MAX; /* all of the region */
 		break;
 	case MIGC_MSG_DIGESTS:
 		msg.digests.region_count = 1;
@@ -162,6 +165,19 @@ static inline struct migc_source *at(unsigned int place)
 	migc_source_set_pause(s, true);
 	for (unsigned int i = 1; i <= place; i++)
 		step(s, i);
+	return s;
+}
+
+/** A session that takes over from a lost one: PREPARE leads to INVENTORY. */
+static inline struct migc_source *at_inventory(void)
+{
+	struct migc_source *s = rig_resuming_source();
+
+	for (unsigned int i = 1; i <= 3; i++)
+		step(s, i);
+	event(s, MIGC_EV_PREPARED);
+	assert_true(rig_sent(&last, MIGC_MSG_INVENTORY));
+	assert_string_equal(migc_source_state(s), "INVENTORY");
 	return s;
 }
 
