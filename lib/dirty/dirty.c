@@ -127,6 +127,8 @@ const char *migc_dirty_name(const struct migc_dirty *d)
 
 int migc_dirty_arm(struct migc_dirty *d, struct migc_error *err)
 {
+	for (unsigned int i = 0; i < MIGC_REGIONS_MAX; i++)
+		sent_hash_forget(&d->sent[i]);
 	return d->ops->arm(d, err);
 }
 

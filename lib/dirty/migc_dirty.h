@@ -56,7 +56,10 @@ int migc_dirty_create(enum migc_dirty_kind kind, struct migc_guestmem *gm,
 		      const struct migc_log *log, struct migc_dirty **out, struct migc_error *err);
 /** "pagemap", "hash" or "none". */
 const char *migc_dirty_name(const struct migc_dirty *d);
-/** Start to track: every page counts as clean from now on. @return 0, -errno with a message. */
+/**
+ * Start to track: every page counts as clean from now on. Again: start anew, and what was told by
+ * migc_dirty_sent() is forgotten. @return 0, -errno with a message.
+ */
 int migc_dirty_arm(struct migc_dirty *d, struct migc_error *err);
 /**
  * Pages written since the last scan (or arm): their bits are set in `words` (others are left),

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include <xxhash.h>
@@ -36,6 +37,13 @@ void sent_hash_free(struct sent_hash *h)
 	if (h->entry)
 		munmap(h->entry, h->pages * sizeof(h->entry[0]));
 	h->entry = NULL;
+}
+
+void sent_hash_forget(struct sent_hash *h)
+{
+	/* private anonymous memory: given back, it reads as zeros */
+	if (h->entry && madvise(h->entry, h->pages * sizeof(h->entry[0]), MADV_DONTNEED) != 0)
+		memset(h->entry, 0, h->pages * sizeof(h->entry[0]));
 }
 
 void sent_hash_put(struct sent_hash *h, uint64_t page, const void *bytes)

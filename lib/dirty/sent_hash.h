@@ -20,6 +20,8 @@ struct sent_hash {
 
 int sent_hash_create(struct sent_hash *h, uint64_t pages);
 void sent_hash_free(struct sent_hash *h);
+/** As if nothing had been sent. */
+void sent_hash_forget(struct sent_hash *h);
 /** These bytes (NULL: zeros) were sent for the page. */
 void sent_hash_put(struct sent_hash *h, uint64_t page, const void *bytes);
 /** Was the page sent, and not as zeros? */

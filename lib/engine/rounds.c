@@ -40,6 +40,7 @@ struct rounds {
 	uint32_t round;
 	bool final;
 	bool scanned_ahead;
+	bool all_due; /**< the map of all data was made */
 	bool deltas; /**< rounds may have them */
 	bool any_failed;
 	/** Of this round. As many as workers: spans go to their owner; one: to whoever has room. */
@@ -123,8 +124,11 @@ void rounds_free(struct rounds *r)
 int rounds_use_deltas(struct rounds *r)
 {
 	for (unsigned int i = 0; i < r->regions; i++) {
-		r->region[i].failed = migc_bitmap_alloc(r->region[i].pages);
-		if (r->region[i].failed == NULL)
+		struct region_pages *p = &r->region[i];
+
+		if (p->failed == NULL)
+			p->failed = migc_bitmap_alloc(p->pages);
+		if (p->failed == NULL)
 			return -ENOMEM;
 	}
 	r->deltas = true;
@@ -140,7 +144,48 @@ int rounds_all(struct rounds *r, struct migc_error *err)
 			return migc_error_set(err, rc, "cannot find the holes of region %s",
 					      migc_guestmem_region(r->gm, i)->name);
 	}
+	r->all_due = true;
 	return 0;
+}
+
+int rounds_restart(struct rounds *r, struct worker *workers, unsigned int worker_count,
+		   struct migc_error *err)
+{
+	for (unsigned int i = 0; i < r->regions; i++) {
+		struct region_pages *p = &r->region[i];
+
+		migc_bitmap_zero(p->due, p->pages);
+		migc_bitmap_zero(p->fresh, p->pages);
+		migc_bitmap_zero(p->known, p->pages);
+		if (p->failed)
+			migc_bitmap_zero(p->failed, p->pages);
+	}
+	r->workers = workers;
+	r->worker_count = worker_count;
+	r->next_worker = 0;
+	r->deltas = false;
+	r->any_failed = false;
+	r->left = 0;
+	r->hole_region = 0;
+	r->hole_cursor = 0;
+	r->scan_ns = clock_now_ns();
+	return rounds_all(r, err);
+}
+
+bool rounds_settled(const struct rounds *r, uint64_t now_ns)
+{
+	return r->dirty == NULL || now_ns >= r->scan_ns + MIGC_DIRTY_SETTLE_NS;
+}
+
+bool rounds_is_due(const struct rounds *r, unsigned int region, uint64_t page)
+{
+	return migc_bitmap_test(r->region[region].fresh, page);
+}
+
+void rounds_have(struct rounds *r, unsigned int region, uint64_t page)
+{
+	migc_bitmap_clear(r->region[region].fresh, page);
+	migc_bitmap_set(r->region[region].known, page);
 }
 
 static uint64_t fresh_pages(const struct rounds *r)
@@ -212,7 +257,7 @@ int rounds_begin(struct rounds *r, uint32_t round, bool final, bool raw, struct 
 	int rc = 0;
 
 	/* no tracker: what is data is known when the guest has stopped, and not before */
-	if (r->dirty == NULL && r->round == 0)
+	if (r->dirty == NULL && !r->all_due)
 		rc = rounds_all(r, err);
 	else if (final)
 		rc = scan(r, err);

@@ -49,6 +49,20 @@ int rounds_use_deltas(struct rounds *r);
  */
 int rounds_all(struct rounds *r, struct migc_error *err);
 /**
+ * A session was lost and another takes over, with these workers: all data of the guest is due
+ * again, less what rounds_have() takes out of it, and rounds count from 1. After the tracker was
+ * armed anew.
+ */
+int rounds_restart(struct rounds *r, struct worker *workers, unsigned int worker_count,
+		   struct migc_error *err);
+/** Has I/O landed that was in flight when the tracker was armed, so that pages may be compared? */
+bool rounds_settled(const struct rounds *r, uint64_t now_ns);
+/** Between rounds_restart() and the first round: is the page due? */
+bool rounds_is_due(const struct rounds *r, unsigned int region, uint64_t page);
+/** ... then: the destination holds what the page held after the tracker was armed. It is not due.
+ */
+void rounds_have(struct rounds *r, unsigned int region, uint64_t page);
+/**
  * Begin a round: what is fresh becomes due. Final: after one more scan, with the guest stopped.
  * @param raw compress nothing (blocks that failed are tried again)
  */

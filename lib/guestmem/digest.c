@@ -45,3 +45,11 @@ int migc_guestmem_digest(const struct migc_guestmem *gm, unsigned int index,
 	free(words);
 	return rc;
 }
+
+void migc_guestmem_page_digest(const void *page, uint64_t seed, uint8_t digest[MIGC_DIGEST_BYTES])
+{
+	XXH128_canonical_t canonical;
+
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits_withSeed(page, MIGC_PAGE_BYTES, seed));
+	memcpy(digest, &canonical, MIGC_DIGEST_BYTES);
+}

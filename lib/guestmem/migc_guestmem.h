@@ -101,6 +101,12 @@ int migc_guestmem_digest(const struct migc_guestmem *gm, unsigned int region,
 			 void (*idle)(void *ctx), void *ctx, uint8_t digest[MIGC_DIGEST_BYTES]);
 
 /**
+ * Hash a page as HOLDINGS does (wire-format.md 5.3): XXH3-128 with a seed, in canonical form. The
+ * page may be written meanwhile. Any thread.
+ */
+void migc_guestmem_page_digest(const void *page, uint64_t seed, uint8_t digest[MIGC_DIGEST_BYTES]);
+
+/**
  * Before anything is touched: is there room for `data_pages` more pages behind these regions
  * (free space of each file system, huge pages free and of the mount, MemAvailable for shm and
  * memfd), and `own_bytes` for ourselves?
