@@ -27,20 +27,23 @@
 /** Inline jobs between two polls: what is made goes out before the next is begun. */
 #define INLINE_JOBS 1u
 
-/** Names are the process's: a worker's compressor and its decompressor have different ones. */
+/**
+ * Names are the process's: a worker's compressor and its decompressor have different ones, and so
+ * have its second and its first, of which something may be left (migc_codec_free()).
+ */
 static void name_pool(const struct migc_codec *c, const char *kind, char *out)
 {
-	snprintf(out, RTE_MEMPOOL_NAMESIZE, "codec-%s-%s%u", kind, c->decompress ? "d" : "c",
-		 c->worker);
+	snprintf(out, RTE_MEMPOOL_NAMESIZE, "%s-%s%u-%u", kind, c->decompress ? "d" : "c",
+		 c->worker, c->serial);
 }
 
-static struct rte_mempool *make_pool(const struct migc_codec *c, const char *kind,
-				     unsigned int count, uint16_t room, int socket)
+static struct rte_mempool *make_pool(struct migc_codec *c, const char *kind, unsigned int count,
+				     uint16_t room, int socket)
 {
 	char name[RTE_MEMPOOL_NAMESIZE];
 
 	name_pool(c, kind, name);
-	c->devices->memory_bytes += (uint64_t)count * (room + sizeof(struct rte_mbuf));
+	c->memory_bytes += (uint64_t)count * (room + sizeof(struct rte_mbuf));
 	return rte_pktmbuf_pool_create(name, count, count >= 512 ? 128 : 0, 0, room, socket);
 }
 
@@ -56,7 +59,7 @@ static bool make_pools(struct migc_codec *c, int socket)
 	}
 	name_pool(c, "ops", name);
 	c->ops = rte_comp_op_pool_create(name, OPS, 64, sizeof(struct codec_op), socket);
-	c->devices->memory_bytes += OPS * (sizeof(struct rte_comp_op) + sizeof(struct codec_op));
+	c->memory_bytes += OPS * (sizeof(struct rte_comp_op) + sizeof(struct codec_op));
 	c->externals = make_pool(c, "pages", EXTERNALS, 0, socket);
 	ok = ok && c->ops && c->externals;
 	if (c->decompress) {
@@ -64,7 +67,7 @@ static bool make_pools(struct migc_codec *c, int socket)
 		c->buffers = rte_mempool_create(name, CODEC_BUFFERS, MIGC_CODEC_BUFFER_BYTES, 0, 0,
 						NULL, NULL, NULL, NULL, socket,
 						RTE_MEMPOOL_F_SP_PUT | RTE_MEMPOOL_F_SC_GET);
-		c->devices->memory_bytes += (uint64_t)CODEC_BUFFERS * MIGC_CODEC_BUFFER_BYTES;
+		c->memory_bytes += (uint64_t)CODEC_BUFFERS * MIGC_CODEC_BUFFER_BYTES;
 		c->scratch = rte_malloc("codec_scratch", 64, 64);
 		ok = ok && c->buffers && c->scratch && tail_create(c) == 0;
 	}
@@ -87,11 +90,15 @@ static void take_lanes(struct migc_codec *c)
 	if (c->worker >= CODEC_WORKERS_MAX)
 		return;
 	share = &c->devices->share[c->worker];
-	for (c->lanes = 0; c->lanes < share->lanes; c->lanes++) {
+	for (unsigned int i = 0; i < share->lanes; i++) {
 		struct codec_lane *lane = &c->lane[c->lanes];
 
-		lane->device = &c->devices->device[share->device[c->lanes]];
-		lane->queue_pair = share->queue_pair[c->lanes];
+		lane->device = &c->devices->device[share->device[i]];
+		if (__atomic_load_n(&lane->device->abandoned[share->queue_pair[i]],
+				    __ATOMIC_RELAXED))
+			continue;
+		c->lanes++;
+		lane->queue_pair = share->queue_pair[i];
 		lane->xform = lane->device->xform[lane->queue_pair];
 	}
 }
@@ -100,12 +107,14 @@ int migc_codec_create(struct migc_codec_devices *devices, unsigned int worker, b
 		      int socket, struct migc_codec **out, struct migc_error *err)
 {
 	struct migc_codec *c = calloc(1, sizeof(*c));
+	bool made;
 
 	*out = NULL;
 	if (c == NULL)
 		return migc_error_set(err, -ENOMEM, "no memory for a codec");
 	c->devices = devices;
 	c->worker = worker;
+	c->serial = __atomic_fetch_add(&devices->engines, 1, __ATOMIC_RELAXED);
 	c->decompress = decompress;
 	c->dead_cycles =
 		rte_get_tsc_hz() / 1000 * (decompress ? DEAD_DECOMPRESS_MS : DEAD_COMPRESS_MS);
@@ -119,7 +128,9 @@ int migc_codec_create(struct migc_codec_devices *devices, unsigned int worker, b
 			"workers; give EAL fewer lcores, or drop --no-fallback",
 			worker);
 	}
-	if (!make_pools(c, socket)) {
+	made = make_pools(c, socket);
+	__atomic_fetch_add(&devices->memory_bytes, c->memory_bytes, __ATOMIC_RELAXED);
+	if (!made) {
 		migc_codec_free(c);
 		return migc_error_set(err, -ENOMEM,
 				      "no memory for the codec of worker %u: give EAL more (-m, or "
@@ -155,8 +166,14 @@ static bool drain(struct migc_codec *c)
 	bool all = true;
 
 	for (unsigned int i = 0; i < c->lanes; i++) {
-		drain_lane(c, &c->lane[i]);
-		all &= c->lane[i].in_flight == 0;
+		struct codec_lane *lane = &c->lane[i];
+
+		drain_lane(c, lane);
+		if (lane->in_flight == 0)
+			continue;
+		/* what comes late would be taken for an op of the next engine's */
+		__atomic_store_n(&lane->device->abandoned[lane->queue_pair], 1, __ATOMIC_RELAXED);
+		all = false;
 	}
 	return all;
 }
@@ -182,8 +199,10 @@ void migc_codec_free(struct migc_codec *c)
 	inline_free(c);
 	tail_free(c);
 	/* a device that has some of it may still write to it: nobody else may have it, ever */
-	if (all)
+	if (all) {
 		free_pools(c);
+		__atomic_fetch_sub(&c->devices->memory_bytes, c->memory_bytes, __ATOMIC_RELAXED);
+	}
 	free(c);
 }
 

@@ -33,6 +33,8 @@ struct codec_device {
 	/* by the lcores, relaxed: what the main lcore says once (tell.c) */
 	uint32_t lost, unusable, back;
 	uint32_t lost_told, unusable_told, back_told;
+	/** Queue pairs in which ops of an engine that is gone are left: for nobody. */
+	uint32_t abandoned[CODEC_WORKERS_MAX];
 	void *xform[CODEC_WORKERS_MAX]; /**< a queue pair's, or [0] for all: it can be shared */
 };
 
@@ -58,7 +60,8 @@ struct migc_codec_devices {
 	unsigned int reaches;
 	bool physical; /**< devices are told physical addresses: they get at EAL's memory alone */
 	unsigned int block_pages;
-	uint64_t memory_bytes;
+	uint64_t memory_bytes; /**< of all engines */
+	uint32_t engines; /**< made so far */
 };
 
 /** What an op carries besides what compressdev knows of. */
@@ -88,6 +91,8 @@ struct codec_lane {
 struct migc_codec {
 	struct migc_codec_devices *devices;
 	unsigned int worker;
+	uint32_t serial; /**< of all engines of the devices */
+	uint64_t memory_bytes;
 	bool decompress;
 	struct codec_lane lane[CODEC_LANES_MAX];
 	unsigned int lanes;

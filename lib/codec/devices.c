@@ -246,5 +246,5 @@ unsigned int migc_codec_block_pages(const struct migc_codec_devices *devices,
 
 uint64_t migc_codec_memory_bytes(const struct migc_codec_devices *devices)
 {
-	return devices->memory_bytes;
+	return __atomic_load_n(&devices->memory_bytes, __ATOMIC_RELAXED);
 }
