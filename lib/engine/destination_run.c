@@ -318,7 +318,7 @@ static void poll_outside(struct destination *d, uint64_t now_ns)
 static void run(struct destination *d)
 {
 	const struct migc_engine_config *config = d->e->config;
-	struct migc_addr listening = {config->address.ip, config->udp_port};
+	struct migc_addr listening = {config->address.ip, lanes_udp_port(d->e->lanes, d->e->slot)};
 	bool busy = false;
 
 	for (unsigned int i = 0; i < d->e->worker_count; i++)
@@ -327,7 +327,7 @@ static void run(struct destination *d)
 		config->listening(config->ctx, &listening);
 	while (!d->finished) {
 		/* no sleep between the many messages that device state is */
-		if (!busy || d->e->single)
+		if (!busy || d->e->lanes->single)
 			engine_pump(d->e);
 		busy = poll_peer(d);
 		poll_attach(d);

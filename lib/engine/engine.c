@@ -2,10 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <time.h>
 
-#include <rte_launch.h>
 #include <rte_lcore.h>
 
 #include "clock.h"
@@ -29,16 +26,7 @@
 
 void engine_pump(struct engine *e)
 {
-	struct timespec sleep = {0, e->hurry ? MAIN_SLEEP_HURRY_NS : MAIN_SLEEP_NS};
-
-	if (!e->single) {
-		nanosleep(&sleep, NULL);
-		return;
-	}
-	if (worker_turn(&e->workers[0]))
-		e->workers[0].idle_turns = 0;
-	else
-		worker_back_off(&e->workers[0]);
+	lanes_pump(e->lanes, e->hurry ? MAIN_SLEEP_HURRY_NS : MAIN_SLEEP_NS);
 }
 
 void engine_hurry(struct engine *e, bool hurry)
@@ -54,8 +42,8 @@ void engine_idle(void *engine)
 {
 	struct engine *e = engine;
 
-	if (e->single && e->launched)
-		worker_turn(&e->workers[0]);
+	if (e->lanes && e->lanes->single && e->lanes->launched)
+		lane_turn(&e->lanes->lane[0]);
 }
 
 enum migc_transport_state engine_worker_state(const struct engine *e, unsigned int worker)
@@ -196,15 +184,11 @@ uint32_t engine_codecs(const struct engine *e)
 	return ALL_CODECS;
 }
 
-/** NUMA nodes of the workers, in the order in which engine_open_workers() gives them lcores. */
+/** NUMA nodes of the workers. */
 static void worker_sockets(const struct engine *e, int *sockets)
 {
-	unsigned int lcore = e->single ? rte_get_main_lcore() : rte_get_next_lcore(-1U, 1, 0);
-
-	for (unsigned int i = 0; i < e->worker_count; i++) {
-		sockets[i] = (int)rte_lcore_to_socket_id(lcore);
-		lcore = rte_get_next_lcore(lcore, 1, 0);
-	}
+	for (unsigned int i = 0; i < e->worker_count; i++)
+		sockets[i] = (int)rte_lcore_to_socket_id(e->lanes->lane[i].lcore);
 }
 
 static int open_codec(struct engine *e, struct migc_error *err)
@@ -231,29 +215,32 @@ static int open_codec(struct engine *e, struct migc_error *err)
 	return migc_codec_devices_open(&config, &e->devices, err);
 }
 
-int engine_open(struct engine *e, struct migc_error *err)
+static int open_lanes(struct engine *e, struct migc_error *err)
 {
-	struct migc_port_config port = {
-		.name = e->config->ethdev,
+	struct lanes_config config = {
+		.ethdev = e->config->ethdev,
+		.address = e->config->address,
+		.gateway = e->config->gateway,
 		.mtu = e->config->mtu,
+		.udp_port_base = e->config->source ? 0 : e->config->udp_port,
+		.inject = e->config->inject,
 		.log = e->config->log,
 	};
-	int rc;
+	int rc = lanes_open(&config, &e->lanes, err);
 
-	e->single = rte_lcore_count() == 1;
-	e->worker_count = e->single ? 1 : rte_lcore_count() - 1;
-	if (e->worker_count > WORKERS_MAX)
-		return migc_error_set(err, -EINVAL, "%u worker lcores are too many: at most %u",
-				      e->worker_count, WORKERS_MAX);
-	e->connections = e->worker_count;
-	port.workers = (uint16_t)e->worker_count;
-	rc = engine_open_guest(e, err);
 	if (rc == 0)
-		rc = migc_port_open(&port, &e->port, err);
-	if (rc == 0) {
-		migc_port_info(e->port, &e->port_info);
+		e->worker_count = e->connections = e->lanes->count;
+	return rc;
+}
+
+int engine_open(struct engine *e, struct migc_error *err)
+{
+	int rc = engine_open_guest(e, err);
+
+	if (rc == 0)
+		rc = open_lanes(e, err);
+	if (rc == 0)
 		rc = open_codec(e, err);
-	}
 	if (rc == 0)
 		rc = engine_map_dma(e, err);
 	if (rc == 0)
@@ -263,18 +250,8 @@ int engine_open(struct engine *e, struct migc_error *err)
 
 int engine_launch(struct engine *e, struct migc_error *err)
 {
-	prctl(PR_SET_TIMERSLACK, 1UL);
-	e->launched = true;
-	if (e->single)
-		return 0;
-	for (unsigned int i = 0; i < e->worker_count; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): opened before */
-		int rc = rte_eal_remote_launch(worker_main, &e->workers[i], e->workers[i].lcore);
-
-		if (rc != 0)
-			return migc_error_set(err, rc, "lcore %u is busy", e->workers[i].lcore);
-	}
-	return 0;
+	engine_attach_workers(e);
+	return lanes_launch(e->lanes, err);
 }
 
 /** Has every connection that was made been closed? */
@@ -301,7 +278,7 @@ void engine_disconnect(struct engine *e, const char *reason)
 {
 	uint64_t deadline = clock_now_ns() + DISCONNECT_NS;
 
-	if (!e->launched)
+	if (e->workers == NULL || !e->lanes->launched)
 		return;
 	/* what was said last is worth a moment's wait for its acknowledgement */
 	while (!control_empty(e) && engine_failure(e) == NULL && clock_now_ns() < deadline &&
@@ -317,22 +294,9 @@ void engine_disconnect(struct engine *e, const char *reason)
 		engine_pump(e);
 }
 
-static void stop_workers(struct engine *e)
-{
-	if (!e->launched)
-		return;
-	for (unsigned int i = 0; i < e->worker_count; i++)
-		__atomic_store_n(&e->workers[i].stop, 1, __ATOMIC_RELEASE);
-	if (!e->single)
-		rte_eal_mp_wait_lcore();
-	else
-		worker_publish(&e->workers[0]);
-	e->launched = false;
-}
-
 void engine_close(struct engine *e)
 {
-	stop_workers(e);
+	lanes_stop(e->lanes);
 	engine_fill_report(e, e->state ? e->state : "");
 	engine_close_workers(e);
 	rounds_free(e->rounds);
@@ -340,7 +304,7 @@ void engine_close(struct engine *e)
 	if (e->devices)
 		migc_codec_devices_tell(e->devices);
 	migc_codec_devices_close(e->devices);
-	migc_port_close(e->port);
+	lanes_close(e->lanes);
 	if (e->gm)
 		migc_guestmem_dma_unmap(e->gm);
 	migc_guestmem_free(e->gm);

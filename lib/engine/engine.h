@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "bandwidth.h"
+#include "lanes.h"
 #include "migc_engine.h"
 #include "migc_guestmem.h"
 #include "migc_qemu.h"
@@ -25,16 +26,15 @@ struct engine {
 	struct migc_qemu_info qemu_info;
 	struct migc_dirty *dirty;
 	struct rounds *rounds; /**< source, from PREPARE on */
-	struct migc_port *port;
-	struct migc_port_info port_info;
+	struct lanes *lanes;
+	unsigned int slot; /**< in the lanes: whose of their workers are ours */
 	struct migc_codec_devices *devices; /**< none in it: nothing needs DEFLATE */
 	struct migc_codec *codec[WORKERS_MAX];
 	struct receive_shared shared; /**< destination */
-	struct worker *workers;
+	struct worker *workers; /**< one in each lane */
 	unsigned int worker_count;
+	struct migc_report past; /**< sums of the counters of workers that were dropped */
 	unsigned int connections; /**< of them, used by this session */
-	bool single; /**< one lcore: the main lcore runs the worker in turn */
-	bool launched;
 	bool hurry; /**< the guest is stopped and messages go to and fro: every moment counts */
 	uint64_t begin_ns; /**< when the run began */
 	uint64_t connected_ns; /**< when the peer was there; a receiver may have waited for days */
@@ -61,6 +61,21 @@ int engine_open(struct engine *e, struct migc_error *err);
 uint32_t engine_codecs(const struct engine *e);
 /** Workers begin to run. */
 int engine_launch(struct engine *e, struct migc_error *err);
+/**
+ * Take all workers out of their lanes and give back what they have: connections, without a word
+ * to the peer (engine_disconnect() says one), codec engines with what they had in hand, send and
+ * receive paths, control messages. Lanes, port, guest memory and devices stay, and so do the
+ * counters in the report. Of the workers nothing is left: blocks that were not applied, or not
+ * acknowledged, are the caller's to send again.
+ */
+void engine_drop_workers(struct engine *e);
+/**
+ * After engine_drop_workers(): new ones in the same slot, with counts from 0 and connections that
+ * have to be started, as after engine_launch(). At a source send_path_agree(), _set_dirty() and
+ * _open_deltas() are due again, at a destination receive_path_admit().
+ * @return 0; -ENOMEM, -errno: there are none, as after engine_drop_workers()
+ */
+int engine_renew_workers(struct engine *e, struct migc_error *err);
 /** Workers end, everything is given back. */
 void engine_close(struct engine *e);
 /** The first connections may use their transport. */
@@ -113,6 +128,8 @@ int engine_map_dma(struct engine *e, struct migc_error *err);
 /* engine_report.c */
 
 void engine_fill_report(struct engine *e, const char *state);
+/** Workers are about to go: what they counted stays in later reports. */
+void engine_keep_counters(struct engine *e);
 
 /* source_run.c, destination_run.c */
 

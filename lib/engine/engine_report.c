@@ -58,28 +58,36 @@ static void add_network(struct migc_report *r, const struct worker_counters *c)
 	if (c->transport.rtt_us > r->network.rtt_us)
 		r->network.rtt_us = c->transport.rtt_us;
 	r->network.cwnd_bytes += c->transport.cwnd_bytes;
+}
+
+/** What is the lane's own, and so that of all sessions which share it. */
+static void add_lane(struct migc_report *r, const struct lane_counters *c)
+{
+	r->network.wire_bytes += c->other_wire_bytes;
+	r->network.packets_sent += c->other_tx_packets;
+	r->network.packets_received += c->other_rx_packets;
 	r->cpu.busy_cycles += c->busy_cycles;
 	r->cpu.idle_cycles += c->idle_cycles;
 	r->inject.loss += c->injected_loss;
 	r->inject.reorder += c->injected_reorder;
 	r->inject.duplicate += c->injected_duplicate;
 	r->inject.corrupt += c->injected_corrupt;
-}
-
-static void add_drops(struct migc_report *r, const struct worker_counters *c)
-{
 	r->drops.rx_not_ours += c->inet.rx_not_ours;
 	r->drops.rx_fragments += c->inet.rx_fragments;
-	r->drops.rx_malformed += c->inet.rx_malformed;
+	r->drops.rx_malformed += c->inet.rx_malformed + c->rx_chained;
 	r->drops.rx_bad_checksum += c->inet.rx_bad_checksum;
 	r->drops.rx_unknown_port += c->rx_unknown_port;
 	r->drops.rx_forward_drops += c->rx_forward_drops;
-	r->drops.rx_not_quic += c->transport.datagrams_malformed;
-	r->drops.rx_undecryptable += c->transport.datagrams_undecryptable;
 	r->drops.tx_no_mbuf += c->tx_no_mbuf;
 	r->drops.tx_port_full += c->tx_port_full;
 	r->drops.tx_unresolved += c->inet.tx_unresolved;
 	r->drops.tx_no_route += c->inet.tx_no_route;
+}
+
+static void add_drops(struct migc_report *r, const struct worker_counters *c)
+{
+	r->drops.rx_not_quic += c->transport.datagrams_malformed;
+	r->drops.rx_undecryptable += c->transport.datagrams_undecryptable;
 	r->drops.retries_sent += c->transport.retries_sent;
 	r->drops.tokens_invalid += c->transport.tokens_invalid;
 	r->drops.handshakes_failed += c->transport.handshakes_failed;
@@ -100,7 +108,25 @@ static void add_workers(struct engine *e, struct migc_report *r)
 		add_network(r, &c);
 		add_drops(r, &c);
 	}
-	r->compression.in_bytes = r->ram.normal_pages * MIGC_PAGE_BYTES;
+}
+
+static void add_lanes(const struct engine *e, struct migc_report *r)
+{
+	for (unsigned int i = 0; e->lanes && i < e->lanes->count; i++) {
+		struct lane_counters c;
+
+		lane_read_counters(&e->lanes->lane[i], &c);
+		add_lane(r, &c);
+	}
+}
+
+void engine_keep_counters(struct engine *e)
+{
+	add_workers(e, &e->past);
+	/* of connections that are gone */
+	e->past.network.rtt_us = 0;
+	e->past.network.cwnd_bytes = 0;
+	e->past.delta.cache_bytes = 0;
 }
 
 static void add_rounds(const struct engine *e, struct migc_report *r)
@@ -138,13 +164,21 @@ static void add_dirty(const struct engine *e, struct migc_report *r)
 	r->dirty.attach_us = stats.inject_ns / 1000;
 }
 
+static void add_port(const struct lanes *lanes, struct migc_report *r)
+{
+	if (lanes == NULL)
+		return;
+	snprintf(r->network.ethdev, sizeof(r->network.ethdev), "%s", lanes->info.name);
+	snprintf(r->network.driver, sizeof(r->network.driver), "%s", lanes->info.driver);
+	r->network.mtu = lanes->info.mtu;
+	r->network.queues = lanes->info.queues;
+	r->memory.mempool_bytes += lanes->info.memory_bytes;
+	r->drops.rx_port_missed = migc_port_missed(lanes->port);
+}
+
 static void add_names(const struct engine *e, struct migc_report *r)
 {
-	snprintf(r->network.ethdev, sizeof(r->network.ethdev), "%s", e->port_info.name);
-	snprintf(r->network.driver, sizeof(r->network.driver), "%s", e->port_info.driver);
-	r->network.mtu = e->port_info.mtu;
 	r->network.workers = e->connections;
-	r->network.queues = e->port_info.queues;
 	r->compression.adapts = e->config->source && e->config->codec_auto;
 	if (e->workers && r->compression.adapts)
 		r->compression.position_per_mille =
@@ -161,10 +195,8 @@ static void add_names(const struct engine *e, struct migc_report *r)
 		snprintf(r->compression.driver, sizeof(r->compression.driver), "%s",
 			 migc_codec_device_driver(e->devices, 0));
 	}
-	r->memory.mempool_bytes += e->port_info.memory_bytes;
 	r->memory.own_bytes_peak = e->own_bytes_peak;
 	r->inject.any = e->config->inject.any || e->config->inject.codec_error;
-	r->drops.rx_port_missed = e->port ? migc_port_missed(e->port) : 0;
 }
 
 static uint64_t timeval_ms(const struct timeval *t)
@@ -179,7 +211,7 @@ void engine_fill_report(struct engine *e, const char *state)
 	struct migc_report *r = e->report;
 	struct rusage usage;
 
-	memset(r, 0, sizeof(*r));
+	*r = e->past;
 	r->source = e->config->source;
 	snprintf(r->status, sizeof(r->status), "%s", e->setup_end_ns ? "active" : "setup");
 	snprintf(r->state, sizeof(r->state), "%s", state);
@@ -193,8 +225,11 @@ void engine_fill_report(struct engine *e, const char *state)
 	r->ram.page_bytes = MIGC_PAGE_BYTES;
 	r->verified = e->verified;
 	add_workers(e, r);
+	r->compression.in_bytes = r->ram.normal_pages * MIGC_PAGE_BYTES;
+	add_lanes(e, r);
 	add_rounds(e, r);
 	add_dirty(e, r);
+	add_port(e->lanes, r);
 	add_names(e, r);
 	if (end > from)
 		r->ram.mbps_x100 = r->network.wire_bytes * 8 * 100 / ((end - from) / 1000 + 1);

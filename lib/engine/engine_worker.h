@@ -4,9 +4,11 @@
 
 #include "engine.h"
 
-/** Make all workers with what each owns: rings, network, transport, codec engine, data path. */
+/** Make all workers with what each owns: transport, codec engine, data path. */
 int engine_open_workers(struct engine *e, struct migc_error *err);
-/** After they have stopped. */
+/** Into the lanes with them. */
+void engine_attach_workers(struct engine *e);
+/** Out of the lanes, and everything back. */
 void engine_close_workers(struct engine *e);
 
 #endif

@@ -4,6 +4,7 @@
 #include <rte_common.h>
 #include <rte_ring.h>
 
+#include "lane.h"
 #include "send_codec.h"
 
 /**
@@ -86,7 +87,7 @@ static bool is_starved(const struct send_path *path, uint64_t now_ns)
 {
 	struct worker *w = path->worker;
 
-	return migc_transport_unsent_bytes(w->transport) == 0 && w->tx_count == 0 &&
+	return migc_transport_unsent_bytes(w->transport) == 0 && w->lane->tx_count == 0 &&
 	       migc_transport_window_open(w->transport) &&
 	       bandwidth_allows(&w->tx_pace, __atomic_load_n(&w->tx_bits_per_s, __ATOMIC_RELAXED),
 				now_ns);
@@ -116,7 +117,7 @@ void send_codec_turn(struct send_path *path, uint64_t now_ns)
 					    (uint32_t)(free_bytes * 1000 / window_bytes));
 	migc_ladder_set_spare(&path->ladder,
 			      __atomic_load_n(&w->spare_per_mille, __ATOMIC_RELAXED));
-	migc_ladder_set_costs(&path->ladder, w->send_cycles, path->lz4_cycles);
+	migc_ladder_set_costs(&path->ladder, w->lane->send_cycles, path->lz4_cycles);
 	if (w->count > 1)
 		migc_ladder_set_mean(&path->ladder,
 				     __atomic_load_n(&w->mean_per_mille, __ATOMIC_RELAXED));
