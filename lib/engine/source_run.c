@@ -76,8 +76,8 @@ static void scan(struct source *s)
 		return;
 	}
 	event = event_queue_add(&s->events, MIGC_EV_SCANNED);
-	/* and what the guest writes until it stands still has to go as well */
-	event->pages = pages + rounds_dirty_rate(s->e->rounds) * STOP_MS / 1000;
+	event->pages = pages;
+	event->more_pages = rounds_dirty_rate(s->e->rounds) * STOP_MS / 1000;
 }
 
 static void stop_guest(struct source *s)

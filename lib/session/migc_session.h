@@ -39,6 +39,7 @@ enum migc_action_type {
 	MIGC_ACTION_ROUND, /**< send all dirty pages as action.round (.final: after a last scan,
 			    * with the guest stopped) -> EV_ROUND_SENT */
 	MIGC_ACTION_SCAN, /**< which pages are dirty now? -> EV_SCANNED */
+	MIGC_ACTION_THROTTLE, /**< from now on let the guest run action.percent less. No answer */
 	MIGC_ACTION_STOP_GUEST, /**< to pre-switchover -> EV_GUEST_STOPPED */
 	MIGC_ACTION_PUNCH, /**< send PUNCH messages for what became holes -> EV_PUNCHED */
 	MIGC_ACTION_HASH, /**< hash all RAM -> EV_HASHED. Both sides. */
@@ -67,6 +68,7 @@ struct migc_action {
 				     * valid until the next event */
 	uint32_t round; /**< ROUND */
 	bool final; /**< ROUND */
+	unsigned int percent; /**< THROTTLE */
 	uint64_t blocks; /**< AWAIT_APPLIED */
 	enum migc_outcome outcome; /**< FINISH */
 };
@@ -84,7 +86,8 @@ enum migc_event_type {
 	MIGC_EV_PREPARED,
 	MIGC_EV_ROUND_SENT, /**< all blocks of the round are in the transport: event.blocks since
 			       start */
-	MIGC_EV_SCANNED, /**< event.pages are dirty */
+	MIGC_EV_SCANNED, /**< event.pages are dirty, event.more_pages will be until the guest stops
+			  */
 	MIGC_EV_GUEST_STOPPED,
 	MIGC_EV_PUNCHED,
 	MIGC_EV_HASHED, /**< event.digests; both sides */
@@ -108,7 +111,7 @@ struct migc_event {
 	const struct migc_msg *msg;
 	const struct migc_error *error;
 	enum migc_reason reason; /**< CHECKED with an error: VERSION or MISMATCH or FAILED */
-	uint64_t blocks, pages, bytes;
+	uint64_t blocks, pages, more_pages, bytes;
 	uint64_t ns; /**< ROUND_SENT: how long the sending took, waits for settling not counted */
 	const struct migc_msg_digests *digests;
 	const struct migc_msg_hello_ack *ack;
@@ -130,11 +133,24 @@ struct migc_converge_input {
 /** @return expected downtime in ms if the guest were stopped now. UINT32_MAX: cannot tell. */
 uint32_t migc_converge_downtime_ms(const struct migc_converge_input *in);
 
+/** How much a guest is slowed down; all 0 at first. */
+struct migc_throttle {
+	unsigned int percent; /**< of its time that it does not run: 0, 20 to 99 */
+	unsigned int rounds; /**< in a row that did not gain on it */
+};
+
+/**
+ * A round is over: pages that it sent, and pages that are dirty now. doc/design/convergence.md.
+ * @return whether percent has changed
+ */
+bool migc_throttle_round(struct migc_throttle *t, uint64_t sent_pages, uint64_t dirty_pages);
+
 /* ---- source ---- */
 
 struct migc_source_config {
 	struct migc_msg_hello hello;
 	bool live; /**< false: --dirty none: stop the guest, one round */
+	bool throttle; /**< slow a guest down that writes too fast */
 	bool pause_before_switchover; /**< wait for CONTINUE once all RAM is there */
 	uint32_t downtime_limit_ms;
 	uint32_t fixed_cost_ms;
@@ -161,6 +177,11 @@ bool migc_source_guest_stopped(const struct migc_source *s);
 bool migc_source_may_recover(const struct migc_source *s);
 /** Another downtime limit from now on; UINT32_MAX: stop the guest at the next decision. */
 void migc_source_set_downtime_limit(struct migc_source *s, uint32_t downtime_limit_ms);
+/**
+ * Whether the guest may be slowed down from now on. What it is slowed down by already is the
+ * caller's to undo; the next decision begins from nothing.
+ */
+void migc_source_set_throttle(struct migc_source *s, bool throttle);
 /** Whether PAUSE will be entered. In PAUSE it changes nothing: that is left by CONTINUE. */
 void migc_source_set_pause(struct migc_source *s, bool pause_before_switchover);
 /** Is it in PAUSE? */

@@ -182,17 +182,22 @@ static void scanned(struct migc_source *s, const struct migc_event *event)
 {
 	struct migc_converge_input *in = &s->converge;
 
-	in->dirty_pages = event->pages;
+	/* what the guest writes until it stands still has to go as well */
+	in->dirty_pages = event->pages + event->more_pages;
 	in->rounds = s->round;
 	if (s->round_pages >= ROUND_PAGES_MEASURED || in->last_pages == 0) {
 		in->last_pages = s->round_pages;
 		in->last_ns = s->sending_ns;
 	}
 	s->expected_downtime_ms = migc_converge_downtime_ms(in);
-	if (in->downtime_limit_ms == UINT32_MAX || s->expected_downtime_ms <= in->downtime_limit_ms)
+	if (in->downtime_limit_ms == UINT32_MAX ||
+	    s->expected_downtime_ms <= in->downtime_limit_ms) {
 		stop_guest(s);
-	else
-		source_begin_round(s, false);
+		return;
+	}
+	if (s->config.throttle && migc_throttle_round(&s->throttle, s->round_pages, event->pages))
+		action_queue_add(&s->actions, MIGC_ACTION_THROTTLE)->percent = s->throttle.percent;
+	source_begin_round(s, false);
 }
 
 static void after_punch(struct migc_source *s)
@@ -427,6 +432,12 @@ bool migc_source_may_recover(const struct migc_source *s)
 void migc_source_set_downtime_limit(struct migc_source *s, uint32_t downtime_limit_ms)
 {
 	s->converge.downtime_limit_ms = downtime_limit_ms;
+}
+
+void migc_source_set_throttle(struct migc_source *s, bool throttle)
+{
+	s->config.throttle = throttle;
+	s->throttle = (struct migc_throttle){0};
 }
 
 void migc_source_set_pause(struct migc_source *s, bool pause_before_switchover)

@@ -48,6 +48,7 @@ struct migc_source {
 	/* the last round worth measuring by */
 	uint64_t sent_ns, sending_ns, round_pages;
 	struct migc_converge_input converge;
+	struct migc_throttle throttle;
 	uint32_t expected_downtime_ms;
 	struct migc_msg_digests own, theirs;
 	bool have_own, have_theirs;
