@@ -23,6 +23,8 @@
 #include "migc_random.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+/** A target may have it: what is made once. */
+int LLVMFuzzerInitialize(int *argc, char ***argv) __attribute__((weak));
 
 #define INPUT_BYTES_MAX (1u << 20)
 
@@ -155,6 +157,8 @@ int main(int argc, char **argv)
 		first = 3;
 	}
 	signal(SIGABRT, on_abort);
+	if (LLVMFuzzerInitialize && LLVMFuzzerInitialize(&argc, &argv) != 0)
+		return EXIT_FAILURE;
 	r.bytes = malloc(INPUT_BYTES_MAX);
 	if (!r.bytes)
 		return EXIT_FAILURE;
