@@ -9,6 +9,7 @@
 #include "engine.h"
 #include "engine_worker.h"
 #include "send_path.h"
+#include "seqlock.h"
 
 #define PROGRESS_EVERY_NS UINT64_C(100000000)
 #define MEAN_EVERY_NS UINT64_C(10000000)
@@ -135,14 +136,17 @@ void engine_share_bandwidth(struct engine *e, uint64_t now_ns)
 static void tell_refusals(struct engine *e)
 {
 	for (unsigned int i = 0; i < e->worker_count; i++) {
+		const struct worker *w = &e->workers[i];
 		/* pairs with the release in publish_state() */
-		uint32_t refusals = __atomic_load_n(&e->workers[i].refusals, __ATOMIC_ACQUIRE);
+		uint32_t refusals = __atomic_load_n(&w->refusals, __ATOMIC_ACQUIRE);
+		struct migc_error refusal;
 
 		if (refusals == e->refusals_told[i])
 			continue;
 		e->refusals_told[i] = refusals;
-		migc_log(e->config->log, MIGC_LOG_WARNING, "a peer was refused: %s",
-			 e->workers[i].refusal.text);
+		/* the next one may be refused meanwhile */
+		seqlock_read(&w->refusal_sequence, &refusal, &w->refusal, sizeof(refusal));
+		migc_log(e->config->log, MIGC_LOG_WARNING, "a peer was refused: %s", refusal.text);
 	}
 }
 

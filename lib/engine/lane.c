@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "lane.h"
+#include "seqlock.h"
 
 /** Bytes of frames in a turn that say something of their cost, and what no page costs. */
 #define COST_BYTES_MIN 32768u
@@ -78,25 +79,14 @@ void lane_publish(struct lane *l)
 	c->injected_reorder = l->inject_rx.reordered + l->inject_tx.reordered;
 	c->injected_duplicate = l->inject_rx.duplicated + l->inject_tx.duplicated;
 	c->injected_corrupt = l->inject_rx.corrupted + l->inject_tx.corrupted;
-	/* seqlock writer; pairs with lane_read_counters() */
-	__atomic_store_n(&l->published_sequence, l->published_sequence + 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	memcpy(&l->published, c, sizeof(*c));
-	__atomic_store_n(&l->published_sequence, l->published_sequence + 1, __ATOMIC_RELEASE);
+	seqlock_write(&l->published_sequence, &l->published, c, sizeof(*c));
 	for (unsigned int i = 0; i < l->active_count; i++)
 		worker_publish(l->active[i]);
 }
 
 void lane_read_counters(const struct lane *l, struct lane_counters *out)
 {
-	uint32_t before, after;
-
-	do {
-		before = __atomic_load_n(&l->published_sequence, __ATOMIC_ACQUIRE);
-		memcpy(out, &l->published, sizeof(*out));
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		after = __atomic_load_n(&l->published_sequence, __ATOMIC_RELAXED);
-	} while (before != after || (before & 1));
+	seqlock_read(&l->published_sequence, out, &l->published, sizeof(*out));
 }
 
 /** After a sleep: what it brought says how long the next one may be. */

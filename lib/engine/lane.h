@@ -83,7 +83,7 @@ struct lane {
 	/* written by the lane; read by controllers */
 	struct worker *taken[LANE_SLOTS_MAX] __attribute__((aligned(64))); /**< `slot`, told */
 	struct lane_counters published;
-	uint32_t published_sequence; /**< seqlock: odd while published is being written */
+	uint32_t published_sequence; /**< seqlock.h */
 };
 
 /** Launch with rte_eal_remote_launch(): runs lane_turn() until stop. */

@@ -3,6 +3,7 @@
 
 #include "receive_path.h"
 #include "send_path.h"
+#include "seqlock.h"
 #include "worker.h"
 
 void worker_fail(struct worker *w, int code, const char *text)
@@ -23,23 +24,12 @@ void worker_publish(struct worker *w)
 		send_path_counters(w->send, c);
 	if (w->receive)
 		receive_path_counters(w->receive, c);
-	/* seqlock writer; pairs with worker_read_counters() */
-	__atomic_store_n(&w->published_sequence, w->published_sequence + 1, __ATOMIC_RELAXED);
-	__atomic_thread_fence(__ATOMIC_RELEASE);
-	memcpy(&w->published, c, sizeof(*c));
-	__atomic_store_n(&w->published_sequence, w->published_sequence + 1, __ATOMIC_RELEASE);
+	seqlock_write(&w->published_sequence, &w->published, c, sizeof(*c));
 }
 
 void worker_read_counters(const struct worker *w, struct worker_counters *out)
 {
-	uint32_t before, after;
-
-	do {
-		before = __atomic_load_n(&w->published_sequence, __ATOMIC_ACQUIRE);
-		memcpy(out, &w->published, sizeof(*out));
-		__atomic_thread_fence(__ATOMIC_ACQUIRE);
-		after = __atomic_load_n(&w->published_sequence, __ATOMIC_RELAXED);
-	} while (before != after || (before & 1));
+	seqlock_read(&w->published_sequence, out, &w->published, sizeof(*out));
 }
 
 void worker_publish_state(struct worker *w)
@@ -52,7 +42,7 @@ void worker_publish_state(struct worker *w)
 			    error->text[0] ? error->text : "the connection was closed");
 	}
 	if (w->counters.transport.handshakes_failed != w->refusals) {
-		w->refusal = *error;
+		seqlock_write(&w->refusal_sequence, &w->refusal, error, sizeof(*error));
 		/* pairs with the acquire of the controller: refusal is written */
 		__atomic_store_n(&w->refusals, (uint32_t)w->counters.transport.handshakes_failed,
 				 __ATOMIC_RELEASE);

@@ -91,10 +91,11 @@ struct worker {
 	uint32_t ladder_per_mille; /**< position of its ladder, 1000 a rung */
 	uint32_t failed; /**< failure is set and final */
 	struct migc_error failure;
-	uint32_t refusals; /**< handshakes failed; refusal_text is that of the last */
-	struct migc_error refusal;
+	uint32_t refusals; /**< handshakes failed */
+	uint32_t refusal_sequence; /**< seqlock.h */
+	struct migc_error refusal; /**< the last */
 	struct worker_counters published;
-	uint32_t published_sequence; /**< seqlock: odd while published is being written */
+	uint32_t published_sequence; /**< seqlock.h */
 };
 
 /** One turn of connection, control messages and data path. @return whether anything was done. */
