@@ -18,8 +18,9 @@
 #define REGIONS 2u
 #define PAGES 48u
 #define REGION_BYTES ((size_t)PAGES * MIGC_PAGE_BYTES)
-#define BUFFERS 8u
 #define JOBS_MAX 6u
+/** As many as streams and jobs can hold: no configuration has fewer. */
+#define BUFFERS (JOBS_MAX + MIGC_TRANSPORT_BLOCK_STREAMS)
 #define ROUND 1u
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
@@ -30,11 +31,14 @@ static uint8_t presence[REGIONS][PAGES];
 static struct migc_region region[REGIONS];
 static struct receive_shared shared;
 static struct worker worker;
+static uint8_t *buffer[BUFFERS];
 
 /** The codec. */
 static struct {
 	struct migc_codec_job *job[JOBS_MAX];
-	unsigned int jobs, buffers;
+	unsigned int jobs;
+	uint8_t *free[BUFFERS];
+	unsigned int buffers;
 	bool failed;
 	uint64_t consumed;
 } below;
@@ -77,21 +81,16 @@ unsigned int migc_codec_poll(struct migc_codec *codec, struct migc_codec_job **d
 	job->status = job->packed[0] & 1 ? -EBADMSG : 0;
 	for (unsigned int i = 0; i < job->pages; i++)
 		memset(job->page[i], job->packed[0], MIGC_PAGE_BYTES);
-	free(job->packed);
-	below.buffers--;
+	below.free[below.buffers++] = job->packed;
 	memmove(below.job, below.job + 1, --below.jobs * sizeof(below.job[0]));
 	done[0] = job;
 	return 1;
 }
 
-/** As many as streams and jobs can hold: fewer would be a configuration that nobody makes. */
 uint8_t *migc_codec_buffer(struct migc_codec *codec)
 {
 	(void)codec;
-	if (below.buffers == BUFFERS + MIGC_TRANSPORT_BLOCK_STREAMS)
-		return NULL;
-	below.buffers++;
-	return malloc(MIGC_CODEC_BUFFER_BYTES);
+	return below.buffers ? below.free[--below.buffers] : NULL;
 }
 
 void migc_codec_stats(const struct migc_codec *codec, struct migc_codec_stats *out)
@@ -144,6 +143,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		shared.region_pages[i] = PAGES;
 		shared.presence[i] = presence[i];
 	}
+	for (unsigned int i = 0; i < BUFFERS; i++) {
+		buffer[i] = malloc(MIGC_CODEC_BUFFER_BYTES);
+		require(buffer[i] != NULL);
+	}
 	shared.regions = REGIONS;
 	shared.block_pages = 16;
 	shared.deflate_pages = 12;
@@ -191,6 +194,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int rc = 0;
 
 	memset(&below, 0, sizeof(below));
+	memcpy(below.free, buffer, sizeof(buffer));
+	below.buffers = BUFFERS;
 	memset(&worker, 0, sizeof(worker));
 	memset(presence, PAGE_ABSENT, sizeof(presence));
 	require(receive_path_create(&config, &path, &err) == 0);

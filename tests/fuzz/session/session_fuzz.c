@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The two state machines, fed with a peer's messages and with what may happen at this end, in any
- * order. The first byte: 1: the destination, 2: no device state, 4: --verify, 8: not live. Then
+ * order. The first byte: 1: the destination, 2: no device state, 4: --verify, 8: not live,
+ * 16: pause before the switchover. Then
  * steps: a byte whose low 5 bits name an event; MSG is followed by a message, others by nothing.
  *
  * In no case is there a second VM that runs: the source asks for its guest again after COMMIT only
@@ -22,7 +23,7 @@ static const enum migc_event_type events[] = {
 	MIGC_EV_PREPARED,  MIGC_EV_ROUND_SENT,   MIGC_EV_SCANNED,       MIGC_EV_GUEST_STOPPED,
 	MIGC_EV_PUNCHED,   MIGC_EV_HASHED,       MIGC_EV_DEVICES_SAVED, MIGC_EV_RESUMED,
 	MIGC_EV_CHECKED,   MIGC_EV_BLOCK_FAILED, MIGC_EV_APPLIED,       MIGC_EV_LOADED,
-	MIGC_EV_RUNNING,   MIGC_EV_RUN_FAILED,
+	MIGC_EV_RUNNING,   MIGC_EV_RUN_FAILED,   MIGC_EV_CONTINUE,      MIGC_EV_HELD,
 };
 
 #define EVENTS (sizeof(events) / sizeof(events[0]))
@@ -92,6 +93,7 @@ static void start(struct run *run, uint8_t how)
 	struct migc_source_config config = {.live = !(how & 8), .downtime_limit_ms = 300};
 	struct migc_destination_config destination = {0};
 
+	config.pause_before_switchover = how & 16;
 	config.hello.version_min = MIGC_WIRE_VERSION;
 	config.hello.version_max = MIGC_WIRE_VERSION;
 	config.hello.page_bytes = MIGC_PAGE_BYTES;
@@ -116,6 +118,7 @@ static bool next(struct migc_reader *r, struct migc_msg *msg, struct migc_event 
 	static const struct migc_msg_hello_ack ack = {
 		.version = 1, .block_pages = 16, .deflate_pages = 16, .codecs = 3, .workers = 1};
 	static const struct migc_msg_block_failed failed = {.round = 1};
+	static const struct migc_msg_holdings holdings = {.pages = 1024};
 	uint8_t step = migc_read_u8(r);
 	int length;
 
@@ -126,6 +129,7 @@ static bool next(struct migc_reader *r, struct migc_msg *msg, struct migc_event 
 	event->digests = &digests;
 	event->ack = step & 0x40 ? NULL : &ack;
 	event->failed = &failed;
+	event->holdings = &holdings;
 	event->blocks = event->pages = event->bytes = 1;
 	event->ns = 1000000;
 	if (event->type != MIGC_EV_MSG)
