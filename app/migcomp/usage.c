@@ -67,6 +67,8 @@ const char *options_usage(void)
 	       "Testing only:\n"
 	       "  --inject SPEC           such as loss=0.01,reorder=0.01,dup=0.01,seed=1,"
 	       "codec-error=0.001\n"
+	       "                          or at a place: cut=READY:10,stop=migrate-continue, see "
+	       "the man page\n"
 	       "\n"
 	       "SIGINT and SIGTERM cancel, SIGUSR1 prints the statistics.\n"
 	       "Exit status: 0 done; 1 usage or configuration, nothing touched; 2 failed or "

@@ -222,6 +222,7 @@ static bool handle_event(struct destination *d)
 	if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_ROUND_END)
 		engine_hurry(d->e, event.msg->round.final);
 	migc_destination_event(d->session, &event);
+	engine_inject_enter(d->e, migc_destination_state(d->session));
 	while (!d->finished && migc_destination_action(d->session, &action))
 		act(d, &action);
 	engine_tell(d->e, migc_destination_state(d->session));
@@ -325,6 +326,7 @@ static void run(struct destination *d)
 		engine_start_worker(d->e, i);
 	if (config->listening)
 		config->listening(config->ctx, &listening);
+	engine_inject_enter(d->e, migc_destination_state(d->session));
 	while (!d->finished) {
 		/* no sleep between the many messages that device state is */
 		if (!busy || d->e->lanes->single)

@@ -239,8 +239,10 @@ static int open_lanes(struct engine *e, struct migc_error *err)
 
 int engine_open(struct engine *e, struct migc_error *err)
 {
-	int rc = engine_open_guest(e, err);
+	int rc = engine_inject_check(e, err);
 
+	if (rc == 0)
+		rc = engine_open_guest(e, err);
 	if (rc == 0)
 		rc = open_lanes(e, err);
 	if (rc == 0)

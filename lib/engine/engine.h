@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "bandwidth.h"
+#include "engine_inject.h"
 #include "lanes.h"
 #include "migc_engine.h"
 #include "migc_guestmem.h"
@@ -48,6 +49,8 @@ struct engine {
 	uint64_t progress_ns, memory_ns, qemu_poll_ns, spare_ns, mean_ns;
 	uint64_t own_bytes_peak;
 	const char *state; /**< last one told */
+	const char *state_entered; /**< last one that faults were looked for at */
+	struct migc_faults faults; /**< with how far they have come */
 	uint32_t refusals_told[WORKERS_MAX];
 	/* engine_message.c */
 	uint8_t out[MIGC_MSG_HEADER_BYTES + MIGC_MSG_BODY_BYTES_MAX];

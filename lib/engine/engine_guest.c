@@ -28,6 +28,8 @@ int engine_open_guest(struct engine *e, struct migc_error *err)
 		.destination = !e->config->source,
 		.idle = engine_idle,
 		.idle_ctx = e,
+		.fault = e->faults.count ? engine_inject_command : NULL,
+		.fault_ctx = e,
 		.guardian = e->config->guardian,
 		.log = e->config->log,
 	};

@@ -122,7 +122,7 @@ unsigned int lane_receive(struct lane *l, uint64_t now_ns)
 	if (l->polls) {
 		count = rte_eth_rx_burst(l->port->port_id, l->queue, in, LANE_BURST);
 		if (l->inject_rx.spec.any) {
-			total = migc_inject_burst(&l->inject_rx, l->pool, in, count, out);
+			total = migc_inject_burst(&l->inject_rx, l->pool, in, count, out, now_ns);
 			for (unsigned int i = 0; i < total; i++)
 				take(l, out[i], true, now_ns);
 		} else {

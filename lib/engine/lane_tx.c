@@ -120,7 +120,7 @@ static void send_arp(struct lane *l, uint64_t now_ns)
 	size_t length = migc_inet_poll(l->inet, frame, sizeof(frame), now_ns);
 	struct rte_mbuf *m;
 
-	if (length == 0)
+	if (length == 0 || migc_inject_is_cut(&l->inject_tx, now_ns))
 		return;
 	m = rte_pktmbuf_alloc(l->pool);
 	if (m == NULL) {
@@ -145,7 +145,7 @@ static unsigned int transmit_worker(struct lane *l, struct worker *w, uint64_t n
 		return l->tx_count;
 	}
 	count = make_datagrams(l, w, made, now_ns);
-	l->tx_count = migc_inject_burst(&l->inject_tx, l->pool, made, count, l->tx_pending);
+	l->tx_count = migc_inject_burst(&l->inject_tx, l->pool, made, count, l->tx_pending, now_ns);
 	return count;
 }
 

@@ -316,6 +316,7 @@ static void handle_events(struct source *s)
 		if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_READY)
 			s->e->verified = s->e->config->verify;
 		migc_source_event(s->session, &event);
+		engine_inject_enter(s->e, migc_source_state(s->session));
 		while (!s->finished && migc_source_action(s->session, &action))
 			act(s, &action);
 		s->e->expected_downtime_ms = migc_source_expected_downtime_ms(s->session);
@@ -325,6 +326,7 @@ static void handle_events(struct source *s)
 
 static void run(struct source *s)
 {
+	engine_inject_enter(s->e, migc_source_state(s->session));
 	engine_start_worker(s->e, 0);
 	while (!s->finished) {
 		uint64_t now = clock_now_ns();

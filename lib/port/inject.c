@@ -9,6 +9,7 @@ void migc_inject_init(struct migc_inject *inject, const struct migc_inject_spec 
 {
 	inject->spec = *spec;
 	inject->held_count = 0;
+	inject->cut_until_ns = 0;
 	inject->dropped = 0;
 	inject->reordered = 0;
 	inject->duplicated = 0;
@@ -55,11 +56,29 @@ static bool hold(struct migc_inject *inject, struct rte_mbuf *m)
 	return true;
 }
 
+void migc_inject_cut(struct migc_inject *inject, uint64_t until_ns)
+{
+	/* relaxed: the time is all that is said */
+	__atomic_store_n(&inject->cut_until_ns, until_ns, __ATOMIC_RELAXED);
+}
+
+bool migc_inject_is_cut(const struct migc_inject *inject, uint64_t now_ns)
+{
+	return now_ns < __atomic_load_n(&inject->cut_until_ns, __ATOMIC_RELAXED);
+}
+
 unsigned int migc_inject_burst(struct migc_inject *inject, struct rte_mempool *pool,
-			       struct rte_mbuf **in, unsigned int count, struct rte_mbuf **out)
+			       struct rte_mbuf **in, unsigned int count, struct rte_mbuf **out,
+			       uint64_t now_ns)
 {
 	unsigned int made = 0;
 
+	if (migc_inject_is_cut(inject, now_ns)) {
+		inject->dropped += count + inject->held_count;
+		rte_pktmbuf_free_bulk(in, count);
+		migc_inject_drain(inject);
+		return 0;
+	}
 	for (unsigned int i = 0; i < count; i++) {
 		struct rte_mbuf *m = in[i];
 

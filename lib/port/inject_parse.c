@@ -7,7 +7,10 @@
 #include "migc_port.h"
 
 #define PER_BILLION 1000000000.0
-#define WORDS "loss, reorder, dup, corrupt, codec-error (each 0 to 1) and seed"
+#define WORDS                                                                               \
+	"loss, reorder, dup, corrupt, codec-error (each 0 to 1), seed, stop and qmp-close " \
+	"(=PLACE), "                                                                        \
+	"cut (=STATE[:SECONDS]), qmp-error (=COMMAND)"
 
 static int parse_chance(const char *text, uint32_t *out)
 {
@@ -34,7 +37,7 @@ static int parse_word(const char *key, const char *value, struct migc_inject_spe
 		return parse_chance(value, &out->codec_error);
 	if (strcmp(key, "seed") == 0)
 		return migc_parse_u64(value, 0, UINT64_MAX, &out->seed);
-	return -ENOENT;
+	return migc_fault_parse(key, value, &out->faults);
 }
 
 int migc_inject_parse(const char *text, struct migc_inject_spec *out, struct migc_error *err)
@@ -58,11 +61,17 @@ int migc_inject_parse(const char *text, struct migc_inject_spec *out, struct mig
 			return migc_error_set(err, -EINVAL,
 					      "--inject: no fault is called %s; known: " WORDS,
 					      word);
+		if (rc == -ENOSPC)
+			return migc_error_set(err, -EINVAL,
+					      "--inject: more than %u faults at places",
+					      MIGC_FAULTS_MAX);
 		if (rc != 0)
 			return migc_error_set(err, -EINVAL,
 					      "--inject: %s wants %s=VALUE; known: " WORDS, word,
 					      word);
 	}
 	out->any = out->loss || out->reorder || out->duplicate || out->corrupt;
+	for (unsigned int i = 0; i < out->faults.count; i++)
+		out->any |= out->faults.fault[i].kind == MIGC_FAULT_CUT;
 	return 0;
 }

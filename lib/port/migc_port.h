@@ -9,6 +9,7 @@
 #include <rte_mbuf.h>
 
 #include "migc_error.h"
+#include "migc_fault.h"
 #include "migc_log.h"
 #include "migc_random.h"
 
@@ -72,12 +73,13 @@ struct migc_inject_spec {
 	uint32_t loss, reorder, duplicate, corrupt;
 	uint32_t codec_error; /**< used by the codec, not here */
 	uint64_t seed;
-	bool any; /**< any of loss, reorder, duplicate, corrupt */
+	struct migc_faults faults; /**< carried out by the engine */
+	bool any; /**< any of loss, reorder, duplicate, corrupt, or a cut to come */
 };
 
 /**
- * Parse `loss=0.01,reorder=0.01,dup=0.01,corrupt=0.001,codec-error=0.001,seed=1`.
- * Each chance within 0..1.
+ * Parse `loss=0.01,reorder=0.01,dup=0.01,corrupt=0.001,codec-error=0.001,seed=1`, each chance
+ * within 0..1, and the faults of migc_fault.h: `stop=READY,cut=STOP/ROUND:10`.
  * @return 0, -EINVAL with a message that names the word that was wrong and lists the known ones.
  */
 int migc_inject_parse(const char *text, struct migc_inject_spec *out, struct migc_error *err);
@@ -90,6 +92,7 @@ struct migc_inject {
 	struct rte_mbuf *held[MIGC_INJECT_HELD]; /**< packets being overtaken */
 	uint8_t held_for[MIGC_INJECT_HELD]; /**< packets that may still overtake it */
 	unsigned int held_count;
+	uint64_t cut_until_ns; /**< nothing passes before; set by another thread */
 	uint64_t dropped, reordered, duplicated, corrupted; /**< statistics */
 };
 
@@ -99,10 +102,16 @@ void migc_inject_init(struct migc_inject *inject, const struct migc_inject_spec 
  * Pass a burst through: drops (frees), holds back, doubles (copy from `pool`) or damages packets.
  * @param in    `count` packets, owned by the injector from now on
  * @param out   room for 2 * count + MIGC_INJECT_HELD
+ * @param now_ns of the clock that migc_inject_cut() was given a time of
  * @return number of packets in `out`. Call with count 0 when idle: held packets are let go.
  */
 unsigned int migc_inject_burst(struct migc_inject *inject, struct rte_mempool *pool,
-			       struct rte_mbuf **in, unsigned int count, struct rte_mbuf **out);
+			       struct rte_mbuf **in, unsigned int count, struct rte_mbuf **out,
+			       uint64_t now_ns);
+/** From now on until `until_ns` nothing passes: all is dropped, and counted so. Any thread. */
+void migc_inject_cut(struct migc_inject *inject, uint64_t until_ns);
+/** Is it cut? Any thread. */
+bool migc_inject_is_cut(const struct migc_inject *inject, uint64_t now_ns);
 /** Free what is held. */
 void migc_inject_drain(struct migc_inject *inject);
 

@@ -21,6 +21,13 @@
 struct migc_qemu;
 struct migc_guardian;
 
+/** Testing only (--inject): what happens to a command. */
+enum migc_qemu_fault {
+	MIGC_QEMU_FAULT_NONE,
+	MIGC_QEMU_FAULT_CLOSE, /**< the socket closes before it is said */
+	MIGC_QEMU_FAULT_ERROR, /**< QEMU answers with an error, and does not do it */
+};
+
 struct migc_qemu_config {
 	const char *qmp_path;
 	bool destination;
@@ -28,6 +35,8 @@ struct migc_qemu_config {
 	unsigned int answer_timeout_ms; /**< of one command; 0: default 10000 */
 	void (*idle)(void *ctx);
 	void *idle_ctx;
+	enum migc_qemu_fault (*fault)(void *ctx, const char *command); /**< NULL: none ever */
+	void *fault_ctx;
 	struct migc_guardian
 		*guardian; /**< migc_guardian.h; NULL: nobody looks after a killed sender */
 	const struct migc_log *log;
@@ -126,5 +135,7 @@ int migc_qemu_run(struct migc_qemu *q, struct migc_error *err);
 int migc_qemu_poll(struct migc_qemu *q, struct migc_error *err);
 /** Capabilities and parameters as they were before us. Safe when QEMU has gone. */
 void migc_qemu_restore(struct migc_qemu *q);
+/** Testing only (--inject): the QMP socket closes, as QEMU sees it too. */
+void migc_qemu_hang_up(struct migc_qemu *q);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "qemu_private.h"
@@ -184,6 +185,8 @@ int migc_qemu_open(const struct migc_qemu_config *config, struct migc_qemu **out
 	q->qmp.timeout_ms = config->answer_timeout_ms;
 	q->qmp.idle = pump;
 	q->qmp.idle_ctx = q;
+	q->qmp.fault = config->fault;
+	q->qmp.fault_ctx = config->fault_ctx;
 	q->changes = config->guardian ? config->guardian->changes : &q->own_changes;
 	q->listen_fd = -1;
 	q->state_fd = -1;
@@ -221,6 +224,11 @@ void migc_qemu_close(struct migc_qemu *q)
 void migc_qemu_info(const struct migc_qemu *q, struct migc_qemu_info *out)
 {
 	*out = q->info;
+}
+
+void migc_qemu_hang_up(struct migc_qemu *q)
+{
+	shutdown(q->qmp.fd, SHUT_RDWR);
 }
 
 int migc_qemu_poll(struct migc_qemu *q, struct migc_error *err)

@@ -15,6 +15,8 @@
 
 #define TIMEOUT_DEFAULT_MS 10000u
 #define BUFFER_BYTES 65536u
+/** What no QEMU knows: it refuses it, as it would the command that this one stands for. */
+#define UNKNOWN_COMMAND "x-dpdk-migcomp-injected-error"
 /** No answer of a sane QEMU is longer. */
 #define BUFFER_BYTES_MAX (16u << 20)
 
@@ -150,12 +152,17 @@ static int send_all(struct qmp *q, const char *text, size_t length, struct migc_
 int qmp_execute(struct qmp *q, const char *command, json_t *arguments, json_t **result,
 		struct migc_error *err)
 {
-	json_t *message =
-		json_pack("{s:s,s:I}", "execute", command, "id", (json_int_t)++q->next_id);
+	enum migc_qemu_fault fault = q->fault ? q->fault(q->fault_ctx, command)
+					      : MIGC_QEMU_FAULT_NONE;
+	json_t *message = json_pack("{s:s,s:I}", "execute",
+				    fault == MIGC_QEMU_FAULT_ERROR ? UNKNOWN_COMMAND : command,
+				    "id", (json_int_t)++q->next_id);
 	json_t *answer = NULL;
 	char *text;
 	int rc;
 
+	if (fault == MIGC_QEMU_FAULT_CLOSE)
+		shutdown(q->fd, SHUT_RDWR);
 	if (arguments)
 		json_object_set_new(message, "arguments", arguments);
 	text = json_dumps(message, JSON_COMPACT);

@@ -9,6 +9,7 @@
 #include <jansson.h>
 
 #include "migc_error.h"
+#include "migc_qemu.h"
 
 /**
  * @file
@@ -23,6 +24,8 @@ struct qmp {
 	unsigned int timeout_ms;
 	void (*idle)(void *ctx);
 	void *idle_ctx;
+	enum migc_qemu_fault (*fault)(void *ctx, const char *command);
+	void *fault_ctx;
 	char *buffer; /**< bytes received and not parsed yet */
 	size_t length, capacity;
 	uint64_t next_id;

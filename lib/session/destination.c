@@ -297,6 +297,11 @@ bool migc_destination_may_listen_again(const struct migc_destination *d)
 	return d->state <= DESTINATION_HASH && d->step < STEP_DEVICES;
 }
 
+const char *migc_destination_state_name(unsigned int index)
+{
+	return index < DESTINATION_STATES ? state_names[index] : NULL;
+}
+
 const struct migc_error *migc_destination_error(const struct migc_destination *d)
 {
 	return &d->error;

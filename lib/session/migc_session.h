@@ -164,6 +164,8 @@ void migc_source_event(struct migc_source *s, const struct migc_event *event);
 /** Take the next action. @return false when there is none. */
 bool migc_source_action(struct migc_source *s, struct migc_action *out);
 const char *migc_source_state(const struct migc_source *s); /**< name as in states.md */
+/** Names of all states, in order; NULL past the last. */
+const char *migc_source_state_name(unsigned int index);
 const struct migc_error *migc_source_error(const struct migc_source *s);
 /** What both sides have of workers and codecs. Valid from ATTACH on. */
 const struct migc_msg_hello_ack *migc_source_ack(const struct migc_source *s);
@@ -202,6 +204,8 @@ bool migc_destination_action(struct migc_destination *d, struct migc_action *out
 const char *migc_destination_state(const struct migc_destination *d);
 /** Should this session be lost now: may a new one be listened for (states.md 4.5)? */
 bool migc_destination_may_listen_again(const struct migc_destination *d);
+/** Names of all states, in order; NULL past the last. */
+const char *migc_destination_state_name(unsigned int index);
 const struct migc_error *migc_destination_error(const struct migc_destination *d);
 /** The source's HELLO. Valid from CHECK_GUEST on. */
 const struct migc_msg_hello *migc_destination_hello(const struct migc_destination *d);

@@ -392,6 +392,11 @@ const char *migc_source_state(const struct migc_source *s)
 	return state_names[s->state];
 }
 
+const char *migc_source_state_name(unsigned int index)
+{
+	return index < SOURCE_STATES ? state_names[index] : NULL;
+}
+
 const struct migc_error *migc_source_error(const struct migc_source *s)
 {
 	return &s->error;

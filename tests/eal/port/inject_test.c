@@ -58,9 +58,9 @@ static void pass(struct migc_inject *inject, struct passed *p)
 	for (uint32_t n = 0; n < 8192; n += BURST) {
 		for (uint32_t i = 0; i < BURST; i++)
 			in[i] = packet(n + i);
-		keep(p, out, migc_inject_burst(inject, pool, in, BURST, out));
+		keep(p, out, migc_inject_burst(inject, pool, in, BURST, out, 0));
 	}
-	keep(p, out, migc_inject_burst(inject, pool, NULL, 0, out));
+	keep(p, out, migc_inject_burst(inject, pool, NULL, 0, out, 0));
 	assert_int_equal(rte_mempool_avail_count(pool), POOL);
 }
 
@@ -97,16 +97,19 @@ static void words_are_parsed(void **state)
 	assert_int_equal(spec.codec_error, 250000000);
 	assert_int_equal(spec.seed, 16);
 	assert_true(spec.any);
-	spec = parsed("codec-error=1");
+	spec = parsed("codec-error=1,stop=READY");
 	assert_false(spec.any);
 	assert_int_equal(spec.seed, 1);
+	assert_int_equal(spec.faults.count, 1);
+	assert_true(parsed("cut=READY:10").any);
 }
 
 static void what_is_no_fault_is_named(void **state)
 {
-	static const char *const bad[] = {"los=0.1", "loss",     "loss=",     "loss=1.1",
-					  "loss=-1", "loss=nan", "loss=0.1x", "seed=-1",
-					  "",        "loss=0.1,"};
+	static const char *const bad[] = {
+		"los=0.1",  "loss",        "loss=",          "loss=1.1", "loss=-1",
+		"loss=nan", "loss=0.1x",   "seed=-1",        "",         "loss=0.1,",
+		"stop",     "cut=READY:0", "qmp-error=READY"};
 
 	(void)state;
 	for (unsigned int i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -192,7 +195,7 @@ static void corruption_changes_one_bit_of_each_it_counts(void **state)
 	migc_inject_init(&inject, &spec, 0);
 	for (uint32_t i = 0; i < BURST; i++)
 		in[i] = packet(i);
-	assert_int_equal(migc_inject_burst(&inject, pool, in, BURST, out), BURST);
+	assert_int_equal(migc_inject_burst(&inject, pool, in, BURST, out, 0), BURST);
 	for (uint32_t i = 0; i < BURST; i++) {
 		struct rte_mbuf *whole = packet(i);
 		const uint8_t *a = rte_pktmbuf_mtod(whole, uint8_t *);
@@ -228,6 +231,30 @@ static void a_seed_is_the_same_run_again_and_streams_differ(void **state)
 	free(other);
 }
 
+static void nothing_passes_a_cut_until_its_end(void **state)
+{
+	struct migc_inject_spec spec = parsed("cut=READY,reorder=1");
+	struct rte_mbuf *in[BURST], *out[OUT];
+	struct migc_inject inject;
+
+	(void)state;
+	migc_inject_init(&inject, &spec, 0);
+	in[0] = packet(1);
+	assert_int_equal(migc_inject_burst(&inject, pool, in, 1, out, 100), 0);
+	migc_inject_cut(&inject, 200);
+	assert_false(migc_inject_is_cut(&inject, 200));
+	in[0] = packet(2);
+	/* nor does what was held before */
+	assert_int_equal(migc_inject_burst(&inject, pool, in, 1, out, 199), 0);
+	assert_int_equal(inject.dropped, 2);
+	assert_int_equal(rte_mempool_avail_count(pool), POOL);
+	in[0] = packet(3);
+	assert_int_equal(migc_inject_burst(&inject, pool, in, 1, out, 200), 0);
+	assert_int_equal(migc_inject_burst(&inject, pool, NULL, 0, out, 200), 1);
+	rte_pktmbuf_free(out[0]);
+	assert_int_equal(inject.dropped, 2);
+}
+
 static void what_is_held_at_the_end_is_freed(void **state)
 {
 	struct migc_inject_spec spec = parsed("reorder=1");
@@ -239,7 +266,7 @@ static void what_is_held_at_the_end_is_freed(void **state)
 	migc_inject_init(&inject, &spec, 0);
 	for (uint32_t i = 0; i < BURST; i++)
 		in[i] = packet(i);
-	keep(p, out, migc_inject_burst(&inject, pool, in, BURST, out));
+	keep(p, out, migc_inject_burst(&inject, pool, in, BURST, out, 0));
 	assert_true(inject.held_count > 0);
 	assert_int_equal(rte_mempool_avail_count(pool), POOL - inject.held_count);
 	migc_inject_drain(&inject);
@@ -274,6 +301,7 @@ int main(void)
 		cmocka_unit_test(reordering_loses_nothing_and_is_bounded),
 		cmocka_unit_test(corruption_changes_one_bit_of_each_it_counts),
 		cmocka_unit_test(a_seed_is_the_same_run_again_and_streams_differ),
+		cmocka_unit_test(nothing_passes_a_cut_until_its_end),
 		cmocka_unit_test(what_is_held_at_the_end_is_freed),
 	};
 
