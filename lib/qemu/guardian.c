@@ -6,49 +6,21 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "migc_guardian.h"
 #include "qemu_private.h"
-
-/** QEMU takes the next QMP client as soon as it has seen the sender's end. */
-#define CONNECT_ATTEMPTS 200u
-#define CONNECT_SLEEP_NS 50000000
 
 static void say(const char *text)
 {
 	fprintf(stderr, "dpdk-migcomp: the sender has ended unexpectedly: %s\n", text);
 }
 
-static int connect_again(struct qmp *qmp, const char *path, struct migc_error *err)
-{
-	const struct timespec sleep = {0, CONNECT_SLEEP_NS};
-	int rc = -ECONNREFUSED;
-
-	for (unsigned int i = 0; i < CONNECT_ATTEMPTS && rc != 0; i++) {
-		struct migc_error error = {0};
-
-		memset(qmp, 0, sizeof(*qmp));
-		rc = qmp_open(qmp, path, &error);
-		if (rc == 0)
-			break;
-		qmp_close(qmp);
-		/* QEMU itself has gone: nothing is left to look after */
-		if (rc == -ENOENT || rc == -ECONNREFUSED || i + 1 == CONNECT_ATTEMPTS) {
-			*err = error;
-			return rc;
-		}
-		nanosleep(&sleep, NULL);
-	}
-	return rc;
-}
-
 /** Undo what the sender had done. */
 static void rescue(const char *path, struct qemu_changes *changes)
 {
 	enum guardian_phase phase = changes->phase;
-	struct migc_qemu q = {.listen_fd = -1, .state_fd = -1, .changes = changes};
+	struct migc_qemu q = {.qmp.fd = -1, .listen_fd = -1, .state_fd = -1, .changes = changes};
 	struct migc_error error = {0};
 
 	if (phase == GUARDIAN_COMMITTED)
@@ -58,7 +30,7 @@ static void rescue(const char *path, struct qemu_changes *changes)
 	if (phase != GUARDIAN_RESUME && changes->capabilities == 0 && !changes->bandwidth_changed &&
 	    changes->tls_creds[0] == '\0' && changes->directory[0] == '\0')
 		return;
-	if (phase == GUARDIAN_COMMITTED || connect_again(&q.qmp, path, &error) != 0) {
+	if (phase == GUARDIAN_COMMITTED || qmp_open_again(&q.qmp, path, &error) != 0) {
 		qemu_remove_directory(&q);
 		return;
 	}

@@ -109,9 +109,14 @@ int migc_qemu_poll_loaded(struct migc_qemu *q, struct migc_error *err)
 int migc_qemu_run(struct migc_qemu *q, struct migc_error *err)
 {
 	uint64_t deadline = qmp_now_ns() + RUN_TIMEOUT_NS;
+	struct migc_error error = {0};
 	char status[64];
-	int rc = qmp_execute(&q->qmp, "cont", NULL, NULL, err);
+	int rc;
 
+	/* what cannot even be told it does not run */
+	if (qmp_poll(&q->qmp, &error) != 0)
+		return migc_error_set(err, -EREMOTEIO, "%s", error.text);
+	rc = qmp_execute(&q->qmp, "cont", NULL, NULL, err);
 	while (rc == 0) {
 		rc = qemu_run_state(q, status, sizeof(status), err);
 		if (rc != 0 || strcmp(status, "running") == 0)

@@ -126,7 +126,10 @@ int migc_qemu_write_state(struct migc_qemu *q, const uint8_t *data, size_t lengt
 int migc_qemu_end_state(struct migc_qemu *q, struct migc_error *err);
 /** @return 1: loaded ("completed", VM paused); 0: not yet; -errno: QEMU could not load it. */
 int migc_qemu_poll_loaded(struct migc_qemu *q, struct migc_error *err);
-/** cont, and wait until query-status says running. */
+/**
+ * cont, and wait until query-status says running. @return 0; -EREMOTEIO: the VM does not run
+ * (refused, or QEMU had gone before it was told); any other: it is not known whether it does.
+ */
 int migc_qemu_run(struct migc_qemu *q, struct migc_error *err);
 
 /* ---- both ---- */

@@ -207,6 +207,21 @@ int migc_qemu_open(const struct migc_qemu_config *config, struct migc_qemu **out
 	return 0;
 }
 
+int qemu_reconnect(struct migc_qemu *q, struct migc_error *err)
+{
+	struct migc_error error = {0};
+	int rc;
+
+	/* the guardian has its own connection */
+	if (!q->qmp.closed || q->config.qmp_path == NULL)
+		return 0;
+	rc = qmp_open_again(&q->qmp, q->config.qmp_path, &error);
+	if (rc == 0 && q->qmp.pid == q->info.pid)
+		return 0;
+	q->qmp.closed = true;
+	return migc_error_set(err, -ESRCH, "QEMU has ended, or closed its QMP socket for good");
+}
+
 void migc_qemu_close(struct migc_qemu *q)
 {
 	if (q == NULL)

@@ -46,6 +46,8 @@ int qemu_migration_status(struct migc_qemu *q, char *status, size_t capacity, ch
 			  size_t why_capacity, struct migc_error *err);
 /** query-status's status. */
 int qemu_run_state(struct migc_qemu *q, char *status, size_t capacity, struct migc_error *err);
+/** If the QMP socket has closed and QEMU still runs: connect once more. @return 0, -ESRCH. */
+int qemu_reconnect(struct migc_qemu *q, struct migc_error *err);
 /** Take what QEMU has written of its device state, for later. @return bytes, -errno. */
 int qemu_drain_state(struct migc_qemu *q, struct migc_error *err);
 /** refuse.c: is there anything that cannot be moved? */

@@ -14,6 +14,8 @@
 #include "qmp.h"
 
 #define TIMEOUT_DEFAULT_MS 10000u
+#define REOPEN_ATTEMPTS 200u
+#define REOPEN_SLEEP_NS UINT64_C(50000000)
 #define BUFFER_BYTES 65536u
 /** What no QEMU knows: it refuses it, as it would the command that this one stands for. */
 #define UNKNOWN_COMMAND "x-dpdk-migcomp-injected-error"
@@ -285,6 +287,32 @@ int qmp_open(struct qmp *q, const char *path, struct migc_error *err)
 	if (rc != 0)
 		return migc_error_set(err, rc, "%s", error.text);
 	return qmp_execute(q, "qmp_capabilities", NULL, NULL, err);
+}
+
+int qmp_open_again(struct qmp *q, const char *path, struct migc_error *err)
+{
+	const struct qmp fresh = {.timeout_ms = q->timeout_ms,
+				  .idle = q->idle,
+				  .idle_ctx = q->idle_ctx,
+				  .fault = q->fault,
+				  .fault_ctx = q->fault_ctx};
+	int rc;
+
+	for (unsigned int i = 0;; i++) {
+		struct migc_error error = {0};
+		uint64_t until;
+
+		qmp_close(q);
+		*q = fresh;
+		rc = qmp_open(q, path, &error);
+		if (rc == 0 || rc == -ENOENT || rc == -ECONNREFUSED || i == REOPEN_ATTEMPTS) {
+			*err = error;
+			return rc;
+		}
+		until = qmp_now_ns() + REOPEN_SLEEP_NS;
+		while (qmp_now_ns() < until)
+			qmp_idle(q);
+	}
 }
 
 void qmp_close(struct qmp *q)

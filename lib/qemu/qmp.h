@@ -37,6 +37,12 @@ struct qmp {
 int qmp_open(struct qmp *q, const char *path, struct migc_error *err);
 void qmp_close(struct qmp *q);
 /**
+ * Once more, after the socket closed: QEMU takes the next client as soon as it has seen the end of
+ * the last. What `q` is set to is kept. @return as qmp_open(); -ENOENT, -ECONNREFUSED: QEMU has
+ * gone.
+ */
+int qmp_open_again(struct qmp *q, const char *path, struct migc_error *err);
+/**
  * Run a command.
  * @param arguments stolen; NULL: none
  * @param result    the "return" value, to be json_decref()ed; NULL: not wanted

@@ -97,6 +97,8 @@ void migc_qemu_restore(struct migc_qemu *q)
 {
 	struct migc_error ignored = {0};
 
+	if (q->changes->capabilities || q->changes->bandwidth_changed || q->changes->tls_creds[0])
+		qemu_reconnect(q, &ignored);
 	while (q->changes->capabilities) {
 		q->changes->capabilities--;
 		if (!q->qmp.closed)

@@ -202,14 +202,20 @@ int migc_qemu_stop(struct migc_qemu *q, struct migc_error *err)
 	return qmp_execute(&q->qmp, "stop", NULL, NULL, err);
 }
 
-static int wait_until_over(struct migc_qemu *q, struct migc_error *err)
+/** Cancel QEMU's part, and see that it is over: as often as it takes. */
+static int cancel_migration(struct migc_qemu *q, struct migc_error *err)
 {
 	uint64_t deadline = qmp_now_ns() + RESUME_TIMEOUT_NS;
 	char status[64] = "";
 
 	for (;;) {
-		int rc = qemu_migration_status(q, status, sizeof(status), NULL, 0, err);
+		struct migc_error ignored = {0};
+		int rc;
 
+		/* refused when it is over already, which is as well */
+		if (strcmp(status, "cancelling") != 0)
+			qmp_execute(&q->qmp, "migrate_cancel", NULL, NULL, &ignored);
+		rc = qemu_migration_status(q, status, sizeof(status), NULL, 0, err);
 		if (rc != 0)
 			return rc;
 		if (strcmp(status, "cancelled") == 0 || strcmp(status, "failed") == 0 ||
@@ -231,14 +237,11 @@ void migc_qemu_commit(struct migc_qemu *q)
 static int resume(struct migc_qemu *q, struct migc_error *err)
 {
 	uint64_t deadline = qmp_now_ns() + RESUME_TIMEOUT_NS;
-	struct migc_error ignored = {0};
 	char status[64];
-	int rc = 0;
+	int rc = qemu_reconnect(q, err);
 
-	if (q->switchover != SWITCHOVER_NONE) {
-		/* refused when it is over already, which is as well */
-		qmp_execute(&q->qmp, "migrate_cancel", NULL, NULL, &ignored);
-		rc = wait_until_over(q, err);
+	if (rc == 0 && q->switchover != SWITCHOVER_NONE) {
+		rc = cancel_migration(q, err);
 		q->switchover = SWITCHOVER_NONE;
 	}
 	qemu_remove_directory(q);
