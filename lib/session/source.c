@@ -8,8 +8,9 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 #define ANSWER_TIMEOUT_MS 30000u
-/** How long RESUMED may take once something failed meanwhile, which may be something else. */
-#define RESUME_GRACE_NS UINT64_C(1000000000)
+/** How long COMMITTED or RESUMED may take once something failed meanwhile, which may be something
+ * else. */
+#define GRACE_NS UINT64_C(1000000000)
 /** A round that says less than this says nothing about the rate. */
 #define ROUND_PAGES_MEASURED 256u
 
@@ -91,6 +92,7 @@ static void resume(struct migc_source *s)
 		finish(s, MIGC_OUTCOME_FAILED);
 		return;
 	}
+	memset(&s->meanwhile, 0, sizeof(s->meanwhile));
 	action_queue_add(&s->actions, MIGC_ACTION_RESUME_GUEST);
 	source_enter(s, SOURCE_RESUME, 1);
 }
@@ -98,8 +100,7 @@ static void resume(struct migc_source *s)
 /** The guest does not run again: say both why it was stopped and what to do. */
 static void resume_failed(struct migc_source *s)
 {
-	const char *text = s->resume_error.code ? s->resume_error.text
-						: "no answer from QEMU in time";
+	const char *text = s->meanwhile.code ? s->meanwhile.text : "no answer from QEMU in time";
 	struct migc_error first = s->error;
 
 	memset(&s->error, 0, sizeof(s->error));
@@ -327,6 +328,10 @@ static void tick(struct migc_source *s)
 		resume_failed(s);
 		return;
 	}
+	if (s->meanwhile.code != 0) {
+		source_fail(s, MIGC_REASON_FAILED, s->meanwhile.code, s->meanwhile.text);
+		return;
+	}
 	snprintf(text, sizeof(text), "no answer in time in state %s", state_names[s->state]);
 	source_fail(s, MIGC_REASON_FAILED, -ETIMEDOUT, text);
 }
@@ -335,13 +340,15 @@ static void failed(struct migc_source *s, const struct migc_event *event, const 
 {
 	int code = event->error && event->error->code ? event->error->code : -EIO;
 
-	if (s->state != SOURCE_RESUME) {
+	/* in these what counts is an answer that this says nothing of: a QEMU that has gone here
+	 * does not keep the receiver from saying that the guest runs there */
+	if (s->state != SOURCE_COMMIT && s->state != SOURCE_RESUME) {
 		source_fail(s, MIGC_REASON_FAILED, code, text);
 		return;
 	}
-	if (s->resume_error.code == 0 && s->deadline_ns > s->now_ns + RESUME_GRACE_NS)
-		s->deadline_ns = s->now_ns + RESUME_GRACE_NS;
-	migc_error_set(&s->resume_error, code, "%s", text);
+	if (s->meanwhile.code == 0 && s->deadline_ns > s->now_ns + GRACE_NS)
+		s->deadline_ns = s->now_ns + GRACE_NS;
+	migc_error_set(&s->meanwhile, code, "%s", text);
 }
 
 void migc_source_event(struct migc_source *s, const struct migc_event *event)

@@ -40,7 +40,8 @@ struct migc_source {
 	uint16_t inventory_region; /**< asked for, */
 	uint64_t inventory_page; /**< and where the next HOLDINGS may begin */
 	bool stopped; /**< the guest was asked to stop: it must be resumed on failure */
-	struct migc_error resume_error; /**< what went wrong while it was being resumed */
+	struct migc_error
+		meanwhile; /**< what failed in COMMIT, or in RESUME: an answer may still come */
 	uint32_t round;
 	bool final;
 	bool retried; /**< failed blocks of the final round were sent once more */
