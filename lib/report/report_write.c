@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "migc_report.h"
 
@@ -18,13 +20,19 @@ static int write_text(FILE *file, const char *text)
 static int write_file(const char *path, const char *text)
 {
 	FILE *file = fopen(path, "w");
+	struct stat status;
+	bool plain;
 	int rc;
 
 	if (!file)
 		return -errno;
+	plain = fstat(fileno(file), &status) == 0 && S_ISREG(status.st_mode);
 	rc = write_text(file, text);
 	if (fclose(file) && !rc)
 		rc = -errno;
+	/* half a report is none, and looks like one */
+	if (rc && plain)
+		unlink(path);
 	return rc;
 }
 

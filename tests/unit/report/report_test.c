@@ -8,10 +8,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -281,6 +283,28 @@ static void a_full_disk_and_a_missing_directory_are_errors_with_the_path(void **
 	assert_non_null(strstr(missing.text, "/nonexistent/report.json"));
 }
 
+static void of_a_file_that_finds_no_room_nothing_is_left(void **state)
+{
+	static struct migc_report r;
+	char path[] = "/tmp/migc-report-XXXXXX";
+	struct rlimit before, small;
+	struct migc_error err = {0};
+	int rc, fd = mkstemp(path);
+
+	(void)state;
+	fill(&r);
+	assert_true(fd >= 0);
+	close(fd);
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &before);
+	small = (struct rlimit){100, before.rlim_max};
+	setrlimit(RLIMIT_FSIZE, &small);
+	rc = migc_report_write(&r, path, &err);
+	setrlimit(RLIMIT_FSIZE, &before);
+	assert_int_equal(rc, -EFBIG);
+	assert_int_not_equal(access(path, F_OK), 0);
+}
+
 static void a_full_disk_behind_standard_output_is_an_error(void **state)
 {
 	static struct migc_report r;
@@ -411,6 +435,7 @@ int main(void)
 		cmocka_unit_test(a_text_that_is_not_utf8_does_not_cost_the_report),
 		cmocka_unit_test(write_puts_the_json_into_the_file),
 		cmocka_unit_test(a_full_disk_and_a_missing_directory_are_errors_with_the_path),
+		cmocka_unit_test(of_a_file_that_finds_no_room_nothing_is_left),
 		cmocka_unit_test(a_full_disk_behind_standard_output_is_an_error),
 		cmocka_unit_test(the_table_tells_what_happened),
 		cmocka_unit_test(the_largest_table_fits_8_kib),
