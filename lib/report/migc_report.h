@@ -17,6 +17,8 @@
 
 #define MIGC_REPORT_ROUNDS_MAX 64u
 
+struct json_t;
+
 struct migc_report_round {
 	uint64_t pages;
 	uint64_t bytes; /**< guest bytes */
@@ -38,7 +40,8 @@ struct migc_report {
 		uint64_t mbps_x100; /**< wire megabits per second, in hundredths */
 		uint64_t dirty_sync_count; /**< rounds */
 		uint64_t dirty_pages_rate; /**< pages per second */
-		uint64_t remaining_bytes;
+		uint64_t remaining_bytes; /**< of the round that is being sent */
+		uint64_t round_bytes; /**< all of that round */
 		uint32_t page_bytes;
 	} ram;
 	struct {
@@ -107,6 +110,8 @@ struct migc_report {
 	struct migc_error error; /**< code 0: none */
 };
 
+/** The report as an object of jansson, json_decref() frees it. @return NULL: no memory. */
+struct json_t *migc_report_value(const struct migc_report *report);
 /** The JSON of CLI.md. @param out text, freed with free() @return 0, -ENOMEM. */
 int migc_report_json(const struct migc_report *report, char **out);
 /**
@@ -118,6 +123,8 @@ int migc_report_write(const struct migc_report *report, const char *path, struct
 int migc_report_write_text(const char *text, const char *path, struct migc_error *err);
 /** The table for a person, several lines. @return its length as snprintf() would. */
 int migc_report_table(const struct migc_report *report, char *out, size_t capacity);
+/** A size with a unit, such as "3.50 GiB". @return its length as snprintf() would. */
+int migc_report_bytes(uint64_t bytes, char *out, size_t capacity);
 /** One line of progress, no newline. @return its length as snprintf() would. */
 int migc_report_line(const struct migc_report *report, char *out, size_t capacity);
 

@@ -60,6 +60,7 @@ static json_t *ram(const struct migc_report *r)
 	put_number(&o, "total", r->ram.total_bytes);
 	put_number(&o, "transferred", r->ram.transferred_bytes);
 	put_number(&o, "remaining", r->ram.remaining_bytes);
+	put_number(&o, "round-bytes", r->ram.round_bytes);
 	put_number(&o, "duplicate", r->ram.duplicate_pages);
 	put_number(&o, "normal", r->ram.normal_pages);
 	put_number(&o, "normal-bytes", r->ram.normal_pages * r->ram.page_bytes);
@@ -230,7 +231,7 @@ static json_t *rounds(const struct migc_report *r)
 	return all;
 }
 
-static json_t *whole(const struct migc_report *r)
+json_t *migc_report_value(const struct migc_report *r)
 {
 	json_t *o = json_object();
 
@@ -259,7 +260,7 @@ static json_t *whole(const struct migc_report *r)
 
 int migc_report_json(const struct migc_report *report, char **out)
 {
-	json_t *o = whole(report);
+	json_t *o = migc_report_value(report);
 	char *text = NULL;
 
 	if (o)

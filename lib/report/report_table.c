@@ -26,20 +26,26 @@ static void add(struct text *t, const char *fmt, ...)
 		t->length += (size_t)length;
 }
 
-static void add_bytes(struct text *t, uint64_t bytes)
+int migc_report_bytes(uint64_t bytes, char *out, size_t capacity)
 {
 	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
 	double value = (double)bytes / 1024;
 	unsigned int unit = 0;
 
-	if (bytes < 1024) {
-		add(t, "%llu bytes", (unsigned long long)bytes);
-		return;
-	}
+	if (bytes < 1024)
+		return snprintf(out, capacity, "%llu bytes", (unsigned long long)bytes);
 	/* 1023.996 would be shown as 1024.00 of the smaller unit. */
 	for (; value >= 1023.995 && unit < 3; unit++)
 		value /= 1024;
-	add(t, "%.2f %s", value, units[unit]);
+	return snprintf(out, capacity, "%.2f %s", value, units[unit]);
+}
+
+static void add_bytes(struct text *t, uint64_t bytes)
+{
+	char value[32];
+
+	migc_report_bytes(bytes, value, sizeof(value));
+	add(t, "%s", value);
 }
 
 static void add_times(struct text *t, const struct migc_report *r)
