@@ -132,7 +132,7 @@ static enum migc_outcome send_all(struct sending *s, struct migc_credentials *cr
 		.compressdev = o->driver_name,
 		.no_fallback = true, /* what is named is what is measured */
 		.dirty = MIGC_DIRTY_NONE,
-		.downtime_limit_ms = 300,
+		.settings = {.downtime_limit_ms = 300},
 		.cancel = s->run->stop,
 		.state = on_state,
 		.ctx = s,

@@ -10,6 +10,8 @@
 #include <rte_errno.h>
 
 #include "console.h"
+#include "control_command.h"
+#include "control_offer.h"
 #include "doctor_command.h"
 #include "migc_engine.h"
 #include "migc_guardian.h"
@@ -38,6 +40,7 @@ static void on_bus_error(int signal)
 				   "cut short): free some room and try again\n";
 
 	(void)signal;
+	control_offer_unlink();
 	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
 		_exit(MIGC_OUTCOME_FAILED);
 	_exit(MIGC_OUTCOME_FAILED);
@@ -132,7 +135,6 @@ static int configure(const struct options *o, struct migc_engine_config *config,
 	config->mtu = o->mtu;
 	config->udp_port = o->port;
 	config->connect = o->connect;
-	config->max_bandwidth_bits = o->max_bandwidth_bits;
 	config->tls_hostname = o->tls_hostname;
 	config->codec_auto = o->codec == OPTIONS_CODEC_AUTO;
 	config->codec_id = codec_kind(o->codec);
@@ -144,9 +146,7 @@ static int configure(const struct options *o, struct migc_engine_config *config,
 	config->no_fallback = o->no_fallback;
 	config->delta_cache_bytes = o->delta_cache_bytes;
 	config->dirty = dirty_kind(o->dirty);
-	config->downtime_limit_ms = o->downtime_limit_ms;
-	config->timeout_s = o->timeout_s;
-	config->timeout_suspends = o->timeout_suspends;
+	config->settings = o->settings;
 	config->verify = o->verify;
 	config->cancel = &cancelled;
 	if (o->inject && migc_inject_parse(o->inject, &config->inject, err) != 0)
@@ -163,7 +163,7 @@ static void set_status(struct migc_report *report, enum migc_outcome outcome,
 		status = "completed";
 	else if (outcome == MIGC_OUTCOME_UNCONFIRMED)
 		status = "unconfirmed";
-	else if (cancelled)
+	else if (cancelled || strcmp(report->status, "cancelling") == 0)
 		status = "cancelled";
 	snprintf(report->status, sizeof(report->status), "%s", status);
 	if (outcome != MIGC_OUTCOME_DONE)
@@ -197,6 +197,7 @@ static int run(const struct options *o, struct migc_guardian *guardian, bool *me
 	enum migc_outcome outcome = MIGC_OUTCOME_USAGE;
 	struct migc_error err = {0};
 	struct migc_credentials *credentials = NULL;
+	struct control_offer control = {0};
 	struct console console;
 	int status;
 
@@ -209,10 +210,13 @@ static int run(const struct options *o, struct migc_guardian *guardian, bool *me
 	config.progress = console_progress;
 	config.state = console_state;
 	config.listening = console_listening;
-	if (configure(o, &config, mem, &err) == 0 && open_credentials(o, &credentials, &err) == 0) {
+	if (configure(o, &config, mem, &err) == 0 && open_credentials(o, &credentials, &err) == 0 &&
+	    control_offer_open(&control, o, &console.log, &err) == 0) {
 		config.credentials = credentials;
+		config.control = control.session;
 		outcome = migc_engine_run(&config, report, &err);
 	}
+	control_offer_close(&control);
 	status = finish(o, &console, report, outcome, &err);
 	*memif = strcmp(report->network.driver, "net_memif") == 0;
 	migc_credentials_free(credentials);
@@ -255,6 +259,8 @@ int main(int argc, char **argv)
 
 	if (separator < 0 && argc > 1 && strcmp(argv[1], "doctor") == 0)
 		return doctor_command(argc - 1, argv + 1, 0, NULL);
+	if (argc > 1 && control_command_is(argv[1]))
+		return control_command(argc - 1, argv + 1);
 	/* our words are checked before EAL takes hugepages and devices for nothing */
 	if (separator < 0) {
 		if (argc == 2 && strcmp(argv[1], "--help") == 0) {

@@ -11,10 +11,8 @@
 
 #define LEVEL_MAX 19u
 #define MTU_MIN 1280u
-#define DOWNTIME_LIMIT_MS_MAX 2000000u /* as QEMU's */
 #define DELTA_CACHE_BYTES_MIN (UINT64_C(1) << 20)
 #define DELTA_CACHE_BYTES_MAX (UINT64_C(1) << 40)
-#define TIMEOUT_S_MAX (UINT32_MAX / 1000u)
 
 /* getopt_long() values: above all characters, so that short options cannot be taken for them. */
 #define WORD_VALUE 256
@@ -48,9 +46,11 @@ const struct option options_words[WORDS + 1] = {
 	NEEDS(WORD_TIMEOUT, "timeout"),
 	NEEDS(WORD_TIMEOUT_ACTION, "timeout-action"),
 	NEEDS(WORD_THROTTLE, "throttle"),
+	ALONE(WORD_PAUSE, "pause-before-switchover"),
 	ALONE(WORD_VERIFY, "verify"),
 	NEEDS(WORD_PROGRESS, "progress"),
 	NEEDS(WORD_REPORT, "report"),
+	NEEDS(WORD_CONTROL, "control"),
 	NEEDS(WORD_INJECT, "inject"),
 };
 
@@ -267,7 +267,7 @@ static int take_choice(const struct options_parse *p, enum word word, const char
 	if (strcmp(text, "cancel") != 0 && strcmp(text, "suspend") != 0)
 		return migc_error_set(p->err, -EINVAL,
 				      "--timeout-action: '%s' is not one of cancel, suspend", text);
-	p->out->timeout_suspends = !strcmp(text, "suspend");
+	p->out->settings.timeout_suspends = !strcmp(text, "suspend");
 	return 0;
 }
 
@@ -295,19 +295,20 @@ static int take_plain_number(const struct options_parse *p, enum word word, cons
 		o->block_pages = (unsigned int)n;
 		return rc;
 	case WORD_DOWNTIME_LIMIT:
-		rc = take_number(p, word, text, 1, DOWNTIME_LIMIT_MS_MAX, &n);
-		o->downtime_limit_ms = (uint32_t)n;
+		rc = take_number(p, word, text, 1, MIGC_DOWNTIME_LIMIT_MS_MAX, &n);
+		o->settings.downtime_limit_ms = (uint32_t)n;
 		return rc;
 	default:
-		rc = take_number(p, word, text, 1, TIMEOUT_S_MAX, &n);
-		o->timeout_s = (uint32_t)n;
+		rc = take_number(p, word, text, 1, MIGC_TIMEOUT_S_MAX, &n);
+		o->settings.timeout_s = (uint32_t)n;
 		return rc;
 	}
 }
 
 static int take_rate(const struct options_parse *p, const char *text)
 {
-	if (migc_parse_rate(text, &p->out->max_bandwidth_bits))
+	if (migc_parse_rate(text, &p->out->settings.max_bandwidth_bits) ||
+	    p->out->settings.max_bandwidth_bits > MIGC_MAX_BANDWIDTH_BITS_MAX)
 		return migc_error_set(
 			p->err, -EINVAL,
 			"--max-bandwidth: '%s' is not a rate in bit/s, such as 500m or "
@@ -394,11 +395,18 @@ static int take_word(struct options_parse *p, enum word word, const char *text)
 	case WORD_NO_FALLBACK:
 		o->no_fallback = true;
 		break;
+	case WORD_PAUSE:
+		o->settings.pause_before_switchover = true;
+		break;
 	case WORD_VERIFY:
 		o->verify = true;
 		break;
 	case WORD_REPORT:
 		o->report = text;
+		break;
+	case WORD_CONTROL:
+		o->no_control = !strcmp(text, "none");
+		o->control = o->no_control ? NULL : text;
 		break;
 	case WORD_INJECT:
 		o->inject = text;
@@ -465,7 +473,7 @@ int options_parse(int argc, char **argv, struct options *out, struct migc_error 
 
 	*out = (struct options){.port = OPTIONS_DEFAULT_PORT,
 				.level = 1,
-				.downtime_limit_ms = 300,
+				.settings = {.downtime_limit_ms = 300},
 				.delta_cache_bytes = OPTIONS_DEFAULT_DELTA_CACHE};
 	for (int i = 1; i < argc; i++) {
 		out->help |= !strcmp(argv[i], "--help");

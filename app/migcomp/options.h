@@ -7,6 +7,7 @@
 
 #include "migc_error.h"
 #include "migc_parse.h"
+#include "migc_settings.h"
 
 /** @file The words after `--` (doc/man/dpdk-migcomp.1), parsed and checked against each other. */
 
@@ -78,13 +79,12 @@ struct options {
 	uint64_t delta_cache_bytes; /**< 0: no deltas */
 
 	enum options_dirty dirty;
-	uint32_t downtime_limit_ms;
-	uint64_t max_bandwidth_bits; /**< 0: none */
-	uint32_t timeout_s; /**< 0: none */
-	bool timeout_suspends;
+	struct migc_settings settings;
 	bool verify;
 	enum options_progress progress;
 	const char *report; /**< NULL: none; "-": standard output */
+	const char *control; /**< path of the control socket; NULL: the usual one */
+	bool no_control; /**< --control none */
 	const char *inject; /**< NULL: none; parsed by lib/port */
 };
 

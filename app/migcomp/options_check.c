@@ -9,7 +9,7 @@ static const enum word send_only[] = {
 	WORD_CONNECT,       WORD_TLS_HOSTNAME, WORD_CODEC,          WORD_LEVEL,
 	WORD_DELTA_CACHE,   WORD_HUFFMAN,      WORD_DIRTY,          WORD_DOWNTIME_LIMIT,
 	WORD_MAX_BANDWIDTH, WORD_TIMEOUT,      WORD_TIMEOUT_ACTION, WORD_THROTTLE,
-	WORD_VERIFY,
+	WORD_VERIFY,        WORD_PAUSE,
 };
 
 static int check_role(const struct options_parse *p)
@@ -137,7 +137,7 @@ static int check_rest(const struct options_parse *p)
 {
 	const struct options *o = p->out;
 
-	if (options_seen(p, WORD_TIMEOUT_ACTION) && !o->timeout_s)
+	if (options_seen(p, WORD_TIMEOUT_ACTION) && !o->settings.timeout_s)
 		return migc_error_set(p->err, -EINVAL,
 				      "--timeout-action needs --timeout S: without it there is no "
 				      "timeout");

@@ -20,7 +20,7 @@ struct destination {
 	struct migc_msg_hello_ack ack;
 	struct migc_msg_digests digests;
 	struct migc_msg_block_failed failed;
-	bool connected, disconnected, cancelled;
+	bool connected, disconnected;
 	bool awaiting; /**< AWAIT_APPLIED */
 	uint64_t await_blocks;
 	bool loading;
@@ -301,10 +301,7 @@ static void poll_outside(struct destination *d, uint64_t now_ns)
 {
 	struct migc_error error = {0};
 
-	if (*d->e->config->cancel && !d->cancelled) {
-		d->cancelled = true;
-		event_queue_add(&d->events, MIGC_EV_CANCEL);
-	}
+	engine_control_destination(d->e, &d->events);
 	if (now_ns - d->tick_ns >= TICK_NS) {
 		d->tick_ns = now_ns;
 		event_queue_add(&d->events, MIGC_EV_TICK);

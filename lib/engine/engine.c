@@ -158,6 +158,10 @@ void engine_tell(struct engine *e, const char *state)
 		e->state = state;
 		if (e->config->state)
 			e->config->state(e->config->ctx, state);
+		if (e->config->control) {
+			engine_fill_report(e, state);
+			engine_control_publish(e, now);
+		}
 	}
 	if (now - e->memory_ns >= MEMORY_EVERY_NS) {
 		uint64_t own = engine_own_bytes();
@@ -173,6 +177,7 @@ void engine_tell(struct engine *e, const char *state)
 	if (e->devices)
 		migc_codec_devices_tell(e->devices);
 	engine_fill_report(e, state);
+	engine_control_publish(e, now);
 	if (e->config->progress)
 		e->config->progress(e->config->ctx, e->report);
 }
@@ -329,6 +334,7 @@ enum migc_outcome migc_engine_run(const struct migc_engine_config *config,
 	}
 	e->config = config;
 	e->report = report;
+	e->settings = config->settings;
 	e->begin_ns = clock_now_ns();
 	if (engine_open(e, err) == 0 && engine_launch(e, err) == 0)
 		outcome = config->source ? source_run(e, err) : destination_run(e, err);

@@ -7,6 +7,7 @@
 
 #include "bandwidth.h"
 #include "engine_inject.h"
+#include "event_queue.h"
 #include "lanes.h"
 #include "migc_engine.h"
 #include "migc_guestmem.h"
@@ -44,6 +45,8 @@ struct engine {
 	uint64_t setup_end_ns; /**< when the first round began */
 	uint64_t end_ns;
 	uint64_t stop_ns, resumed_ns; /**< downtime, when both are set */
+	struct migc_settings settings; /**< source: as they are now */
+	bool cancelled, timed_out;
 	struct spare_cpu spare;
 	struct bandwidth bandwidth; /**< source: --max-bandwidth and the workers' shares */
 	uint64_t progress_ns, memory_ns, qemu_poll_ns, spare_ns, mean_ns;
@@ -127,6 +130,16 @@ uint64_t engine_own_bytes(void);
  * it cannot be, say why: pages are copied then, which is no error.
  */
 int engine_map_dma(struct engine *e, struct migc_error *err);
+
+/* engine_control.c */
+
+/** The source's controller, each turn: what the operator and --timeout want. */
+void engine_control_source(struct engine *e, struct migc_source *session,
+			   struct event_queue *events, uint64_t now_ns);
+/** The destination's, likewise. */
+void engine_control_destination(struct engine *e, struct event_queue *events);
+/** Let the report and the settings be seen. */
+void engine_control_publish(struct engine *e, uint64_t now_ns);
 
 /* engine_report.c */
 

@@ -138,6 +138,7 @@ static void add_rounds(const struct engine *e, struct migc_report *r)
 	r->round_count = rounds_records(e->rounds, &record);
 	r->ram.dirty_sync_count = rounds_closed(e->rounds);
 	r->ram.remaining_bytes = rounds_left(e->rounds) * MIGC_PAGE_BYTES;
+	r->ram.round_bytes = rounds_pages(e->rounds) * MIGC_PAGE_BYTES;
 	for (unsigned int i = 0; i < r->round_count; i++) {
 		uint64_t ns = record[i].end_ns - record[i].begin_ns;
 
@@ -204,6 +205,16 @@ static uint64_t timeval_ms(const struct timeval *t)
 	return (uint64_t)t->tv_sec * 1000 + (uint64_t)t->tv_usec / 1000;
 }
 
+/** QEMU's words. */
+static const char *status(const struct engine *e, const char *state)
+{
+	if (e->cancelled)
+		return "cancelling";
+	if (strcmp(state, "PAUSE") == 0)
+		return "pre-switchover";
+	return e->setup_end_ns ? "active" : "setup";
+}
+
 void engine_fill_report(struct engine *e, const char *state)
 {
 	uint64_t end = e->end_ns ? e->end_ns : clock_now_ns();
@@ -213,7 +224,7 @@ void engine_fill_report(struct engine *e, const char *state)
 
 	*r = e->past;
 	r->source = e->config->source;
-	snprintf(r->status, sizeof(r->status), "%s", e->setup_end_ns ? "active" : "setup");
+	snprintf(r->status, sizeof(r->status), "%s", status(e, state));
 	snprintf(r->state, sizeof(r->state), "%s", state);
 	r->total_time_ms = (end - (e->connected_ns ? e->connected_ns : e->begin_ns)) / NS_PER_MS;
 	r->setup_time_ms = (from - (e->connected_ns ? e->connected_ns : e->begin_ns)) / NS_PER_MS;

@@ -98,14 +98,12 @@ static void find_cpus(struct engine *e)
 
 int engine_open_workers(struct engine *e, struct migc_error *err)
 {
-	uint64_t limit = e->workers ? e->bandwidth.bits_per_s : e->config->max_bandwidth_bits;
-
 	if (e->workers == NULL)
 		e->workers = rte_zmalloc("workers", e->worker_count * sizeof(*e->workers), 64);
 	if (e->workers == NULL)
 		return migc_error_set(err, -ENOMEM, "no memory for %u workers", e->worker_count);
 	/* those of before counted for themselves */
-	bandwidth_set(&e->bandwidth, limit, e->worker_count);
+	bandwidth_set(&e->bandwidth, e->settings.max_bandwidth_bits, e->worker_count);
 	for (unsigned int i = 0; i < e->worker_count; i++) {
 		int rc = open_worker(e, i, err);
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "migc_codec.h"
+#include "migc_control.h"
 #include "migc_dirty.h"
 #include "migc_error.h"
 #include "migc_log.h"
@@ -48,7 +49,6 @@ struct migc_engine_config {
 	uint16_t mtu; /**< 0: the port's */
 	uint16_t udp_port; /**< destination: first port to listen on */
 	struct migc_addr connect; /**< source: address and first port of the receiver */
-	uint64_t max_bandwidth_bits; /**< 0: no limit */
 	const struct migc_credentials *credentials;
 	const char *tls_hostname; /**< source: what the certificate must be for; NULL: any */
 	struct migc_inject_spec inject;
@@ -64,13 +64,12 @@ struct migc_engine_config {
 
 	/* migration */
 	enum migc_dirty_kind dirty;
-	uint32_t downtime_limit_ms;
-	uint32_t timeout_s; /**< 0: none */
-	bool timeout_suspends; /**< at the timeout: stop the guest and finish, instead of cancel */
+	struct migc_settings settings; /**< source: to begin with */
 	bool verify;
 
 	/* the outside */
 	const volatile sig_atomic_t *cancel; /**< not 0: the operator's word */
+	struct migc_control_session *control; /**< and where more of it comes from; or NULL */
 	/** Called on the main lcore, often; must not block. */
 	void (*progress)(void *ctx, const struct migc_report *report);
 	/** Destination: connections can be made now. */

@@ -270,20 +270,7 @@ static void poll_peer(struct source *s)
 
 static void poll_operator(struct source *s, uint64_t now_ns)
 {
-	const struct migc_engine_config *config = s->e->config;
-
-	if (*config->cancel && !s->cancelled) {
-		s->cancelled = true;
-		event_queue_add(&s->events, MIGC_EV_CANCEL);
-	}
-	if (config->timeout_s && !s->timed_out &&
-	    now_ns - s->e->begin_ns > (uint64_t)config->timeout_s * UINT64_C(1000000000)) {
-		s->timed_out = true;
-		if (config->timeout_suspends)
-			migc_source_set_downtime_limit(s->session, UINT32_MAX);
-		else
-			event_queue_add(&s->events, MIGC_EV_TIMEOUT);
-	}
+	engine_control_source(s->e, s->session, &s->events, now_ns);
 	if (now_ns - s->tick_ns >= TICK_NS) {
 		s->tick_ns = now_ns;
 		event_queue_add(&s->events, MIGC_EV_TICK);
@@ -331,7 +318,8 @@ static void run(struct source *s)
 	while (!s->finished) {
 		uint64_t now = clock_now_ns();
 
-		engine_hurry(s->e, s->stopping || (s->e->stop_ns && !s->feeding));
+		engine_hurry(s->e, s->stopping || (s->e->stop_ns && !s->feeding &&
+						   !migc_source_paused(s->session)));
 		engine_pump(s->e);
 		poll_peer(s);
 		handle_events(s);

@@ -16,7 +16,7 @@ struct source {
 	struct migc_msg_digests digests;
 	uint8_t device[MIGC_DEVICE_CHUNK_BYTES_MAX];
 	uint64_t device_bytes;
-	bool connected, disconnected, cancelled, timed_out;
+	bool connected, disconnected;
 	bool attaching, stopping, feeding, final, saving;
 	unsigned int attached; /**< connections, the first included */
 	uint64_t attach_sent; /**< bit per worker: ATTACH was sent */

@@ -80,7 +80,7 @@ int source_open_session(struct source *s, struct migc_error *err)
 	if (rc == 0) {
 		fill_hello(s, &config->hello);
 		config->live = e->qemu != NULL && e->config->dirty != MIGC_DIRTY_NONE;
-		config->downtime_limit_ms = e->config->downtime_limit_ms;
+		config->downtime_limit_ms = e->settings.downtime_limit_ms;
 		config->fixed_cost_ms = FIXED_COST_MS;
 		if (e->config->verify)
 			config->fixed_cost_ms += (uint32_t)(mib * HASH_COST_MS_PER_GIB / 1024);

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -52,8 +53,12 @@ class Endpoint:
         if os.path.exists(self.report_path):
             os.unlink(self.report_path)
         program = context.qatlike_program if qatlike else context.program
+        self.program = program
         self.argv = [*prefix, program, *eal, "--", *words,
                      "--progress", "plain", "--report", self.report_path]
+        self.control = context.path(name + ".control")
+        if "--control" not in words:
+            self.argv += ["--control", self.control]
         self.out, self.err = [], []
         self.own_bytes = 0
         self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL,
@@ -124,6 +129,30 @@ class Endpoint:
         return "--- %s: %s\n%s\n" % (self.name, " ".join(self.argv),
                                      "\n".join((self.out + self.err)[-40:]))
 
+    def operate(self, *words, prefix=()):
+        """Run `dpdk-migcomp status|cancel|continue|set ...` on this process: (exit status, stdout,
+        stderr)."""
+        done = subprocess.run([*prefix, self.program, *words, "--control", self.control],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              check=False, timeout=60)
+        return done.returncode, done.stdout, done.stderr
+
+    def told(self, *words):
+        """The same, and it must be obeyed."""
+        status, out, err = self.operate(*words)
+        check(status == 0, "%s: %s: exit status %d: %s\n%s", self.name, " ".join(words), status,
+              err, self.log())
+        return out
+
+    def query(self, command="query-status"):
+        """What the control socket says of the one guest."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(30)
+            connection.connect(self.control)
+            connection.sendall(json.dumps({"execute": command}).encode() + b"\n")
+            answer = json.loads(connection.makefile().readline())
+        return answer["return"][0]
+
     def signal(self, number):
         os.kill(self.process.pid, number)
 
@@ -134,6 +163,8 @@ class Endpoint:
             raise Failure("%s did not end within %d s\n%s" % (self.name, timeout, self.log()))
         for thread in self.threads:
             thread.join(5)
+        check(status < 0 or not os.path.exists(self.control), "%s left its control socket",
+              self.name)
         report = None
         if os.path.exists(self.report_path) and os.path.getsize(self.report_path) > 0:
             with open(self.report_path) as file:
