@@ -210,11 +210,12 @@ int migc_qemu_open(const struct migc_qemu_config *config, struct migc_qemu **out
 int qemu_reconnect(struct migc_qemu *q, struct migc_error *err)
 {
 	struct migc_error error = {0};
-	int rc;
+	int rc = qmp_poll(&q->qmp, &error);
 
 	/* the guardian has its own connection */
 	if (!q->qmp.closed || q->config.qmp_path == NULL)
 		return 0;
+	error = (struct migc_error){0};
 	rc = qmp_open_again(&q->qmp, q->config.qmp_path, &error);
 	if (rc == 0 && q->qmp.pid == q->info.pid)
 		return 0;

@@ -242,7 +242,8 @@ static int resume(struct migc_qemu *q, struct migc_error *err)
 
 	if (rc == 0 && q->switchover != SWITCHOVER_NONE) {
 		rc = cancel_migration(q, err);
-		q->switchover = SWITCHOVER_NONE;
+		if (rc == 0)
+			q->switchover = SWITCHOVER_NONE;
 	}
 	qemu_remove_directory(q);
 	if (q->state_fd >= 0)
@@ -276,9 +277,16 @@ static int resume(struct migc_qemu *q, struct migc_error *err)
 
 int migc_qemu_resume(struct migc_qemu *q, struct migc_error *err)
 {
-	int rc = resume(q, err);
+	struct migc_error error = {0};
+	int rc = resume(q, &error);
 
-	if (rc == 0)
-		q->changes->phase = GUARDIAN_WATCH;
-	return rc;
+	/* the socket closed in the middle of it */
+	if (rc == -ESRCH) {
+		error = (struct migc_error){0};
+		rc = resume(q, &error);
+	}
+	if (rc != 0)
+		return migc_error_set(err, rc, "%s", error.text);
+	q->changes->phase = GUARDIAN_WATCH;
+	return 0;
 }
