@@ -12,7 +12,7 @@
  * come to in this order: STOP/ROUND is the first ROUND after STOP. Pure.
  */
 
-#define MIGC_FAULTS_MAX 8u
+#define MIGC_FAULTS_MAX 32u
 #define MIGC_FAULT_WHERE_BYTES 64u
 
 enum migc_fault_kind {

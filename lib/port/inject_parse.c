@@ -42,7 +42,7 @@ static int parse_word(const char *key, const char *value, struct migc_inject_spe
 
 int migc_inject_parse(const char *text, struct migc_inject_spec *out, struct migc_error *err)
 {
-	char copy[256], *word, *rest = copy;
+	char copy[1024], *word, *rest = copy;
 
 	memset(out, 0, sizeof(*out));
 	out->seed = 1;
