@@ -3,7 +3,7 @@
 """Runs the system tests, one after the other, each in a process of its own with a time limit, and
 looks after each for what it left behind. Needs root.
 usage: run.py [--build DIR] [--full] [--filter REGEX] [--codec CODEC] [--inject SPEC]
-[--qatlike SPEC] [--list]"""
+[--qatlike SPEC] [--hops N] [--list]"""
 
 import argparse
 import fcntl
@@ -125,6 +125,8 @@ def arguments():
     parser.add_argument("--inject", help="into both ends of all migrations whose test has none")
     parser.add_argument("--qatlike", help="all migrations have devices like QAT: as MIGC_QATLIKE, "
                         "see tests/qatlike/qatlike.h")
+    parser.add_argument("--hops", type=int, default=Context.hops,
+                        help="migrations of the guest that goes to and fro")
     parser.add_argument("--list", action="store_true")
     return parser.parse_args()
 
@@ -147,7 +149,7 @@ def main():
                            stdout=subprocess.PIPE, text=True).stdout.strip()
     take_turns()
     Context.codec, Context.inject = options.codec, options.inject
-    Context.qatlike = options.qatlike
+    Context.qatlike, Context.hops = options.qatlike, options.hops
     Context.qatlike_program = os.path.abspath(
         os.path.join(options.build, "tests", "qatlike", "dpdk-migcomp-qatlike"))
     counts = {PASSED: 0, FAILED: 0, SKIPPED: 0}

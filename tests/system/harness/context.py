@@ -22,6 +22,8 @@ class Context:
     """--inject of both ends whose words have none."""
     qatlike, qatlike_program = None, None
     """Devices like QAT that all endpoints have (tests/qatlike); None: only those that ask."""
+    hops = 100
+    """Migrations of the guest that goes to and fro."""
 
     def __init__(self, token, scratch, program, guest):
         self.token, self.scratch, self.program, self.guest = token, scratch, program, guest
@@ -65,6 +67,15 @@ class Context:
         os.makedirs(directory)
         options = "pagesize=2M" + (",size=%dM" % mib if mib else "")
         subprocess.run(["mount", "-t", "hugetlbfs", "-o", options, "none", directory], check=True)
+        self.on_exit(lambda: subprocess.run(["umount", directory], check=True))
+        return directory
+
+    def tmpfs(self, mib):
+        """A file system in memory of its own, so small."""
+        directory = self.path(self.number("tmpfs"))
+        os.makedirs(directory)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dM" % mib, "none", directory],
+                       check=True)
         self.on_exit(lambda: subprocess.run(["umount", directory], check=True))
         return directory
 
@@ -113,17 +124,20 @@ class Context:
             certs.make_psk(path)
         return path
 
-    def link(self, **arguments):
-        return self.stack.enter_context(Link(self.token, **arguments))
+    def link(self, name="", **arguments):
+        return self.stack.enter_context(Link(self.token + name, **arguments))
 
     def endpoint(self, role, words, workers=0, port="memif", mtu=1500, link=None, security=None,
-                 address=None, eal=(), qatlike=None):
-        """Start `send` or `recv` with an address, a port and credentials."""
+                 address=None, eal=(), qatlike=None, environment=None, back=False):
+        """Start `send` or `recv` with an address, a port and credentials; `back`: on each other's
+        host."""
         source = role == "send"
-        address = address or (SOURCE_ADDRESS if source else DESTINATION_ADDRESS)
-        all_words = [role, "--ip", address + "/24"]
+        side, peer = SOURCE_ADDRESS, DESTINATION_ADDRESS
+        if source == back:
+            side, peer = peer, side
+        all_words = [role, "--ip", (address or side) + "/24"]
         if source:
-            all_words += ["--connect", DESTINATION_ADDRESS]
+            all_words += ["--connect", peer]
         if self.inject and "--inject" not in words:
             all_words += ["--inject", self.inject]
         if source and self.codec and "--codec" not in words:
@@ -137,9 +151,10 @@ class Context:
             port_words = memif_words(self.path("memif.sock"), not source, mtu)
         else:
             port_words = af_packet_words(mtu, max(1, workers))
-            prefix = link.inside("source" if source else "destination")
+            prefix = link.inside("source" if side == SOURCE_ADDRESS else "destination")
         endpoint = Endpoint(self, self.number(role), [*eal_words(workers), *port_words, *eal],
-                            all_words, [*prefix, *self.endpoint_prefix], qatlike or self.qatlike)
+                            all_words, [*prefix, *self.endpoint_prefix], qatlike or self.qatlike,
+                            environment)
         self.endpoints.append(endpoint)
         return endpoint
 
@@ -176,6 +191,10 @@ class Context:
         pair = self.start_migration(source, destination, words, receiver_words, **arguments)
         results = self.finish_migration(*pair, source, destination)
         return (*results, source, destination)
+
+    def forget_past(self):
+        """Of what has ended nothing is kept but the last."""
+        self.endpoints, self.vms = self.endpoints[-2:], self.vms[-2:]
 
     def logs(self):
         """For the report of a failure."""

@@ -47,7 +47,7 @@ class Result:
 class Endpoint:
     """One process of dpdk-migcomp. `argv`: all words; `prefix`: e.g. a namespace's."""
 
-    def __init__(self, context, name, eal, words, prefix=(), qatlike=None):
+    def __init__(self, context, name, eal, words, prefix=(), qatlike=None, environment=None):
         self.context, self.name = context, name
         self.report_path = context.path(name + ".report")
         if os.path.exists(self.report_path):
@@ -55,7 +55,9 @@ class Endpoint:
         program = context.qatlike_program if qatlike else context.program
         self.program = program
         self.argv = [*prefix, program, *eal, "--", *words,
-                     "--progress", "plain", "--report", self.report_path]
+                     "--progress", "plain"]
+        if "--report" not in words:
+            self.argv += ["--report", self.report_path]
         self.control = context.path(name + ".control")
         if "--control" not in words:
             self.argv += ["--control", self.control]
@@ -63,7 +65,8 @@ class Endpoint:
         self.own_bytes = 0
         self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                        env={**os.environ, "MIGC_QATLIKE": qatlike or ""})
+                                        env={**os.environ, "MIGC_QATLIKE": qatlike or "",
+                                             **(environment or {})})
         context.on_exit(self.kill)
         self.threads = [threading.Thread(target=self._read, args=pair, daemon=True)
                         for pair in ((self.process.stdout, self.out),

@@ -98,7 +98,10 @@ class Vm:
             self.descriptors.append(descriptor)
             self.files[backend] = "/proc/%d/fd/%d" % (os.getpid(), descriptor)
             return "/proc/self/fd/%d" % descriptor
-        directory = "/dev/shm" if kind == "shm" else self.context.hugetlbfs()
+        if kind.startswith("/"):
+            directory = kind
+        else:
+            directory = "/dev/shm" if kind == "shm" else self.context.hugetlbfs()
         path = os.path.join(directory, name)
         self.files[backend] = path
         return path
