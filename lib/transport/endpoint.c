@@ -323,6 +323,9 @@ uint64_t migc_transport_expiry(const struct migc_transport *t)
 	expiry_ns = ngtcp2_conn_get_expiry(t->conn);
 	if (t->state == MIGC_TRANSPORT_HANDSHAKE && t->handshake_deadline_ns < expiry_ns)
 		expiry_ns = t->handshake_deadline_ns;
+	/* what the pacer holds back goes then */
+	if (t->unsent_bytes && !pacer_allows(&t->pacer, t->now_ns) && t->pacer.next_ns < expiry_ns)
+		expiry_ns = t->pacer.next_ns;
 	return expiry_ns;
 }
 

@@ -9,6 +9,7 @@
 
 #include "credentials.h"
 #include "migc_transport.h"
+#include "pacer.h"
 #include "packet_seal.h"
 #include "packet_watch.h"
 #include "stream_queue.h"
@@ -83,6 +84,7 @@ struct migc_transport {
 
 	/* Pacing: when the bytes sent so far are paid for at the rate the controller allows. */
 	uint64_t paced_until_ns;
+	struct pacer pacer; /**< and not faster than a slow link */
 
 	struct migc_stream streams[MIGC_TRANSPORT_STREAMS];
 	unsigned int next_stream; /**< block stream whose turn it is */

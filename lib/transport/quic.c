@@ -179,6 +179,7 @@ static int finish_create(struct migc_transport *t, int liberr, const struct migc
 	t->confirmed = false;
 	t->announced = false;
 	t->paced_until_ns = now_ns;
+	pacer_init(&t->pacer, now_ns);
 	t->state = MIGC_TRANSPORT_HANDSHAKE;
 	return 0;
 }
@@ -272,6 +273,17 @@ void migc_quic_drop(struct migc_transport *t)
 		t->streams[i].open = false;
 }
 
+/* What the newest acknowledgement says of the link. */
+static void tell_pacer(struct migc_transport *t, uint64_t now_ns)
+{
+	ngtcp2_conn_stat stat;
+
+	ngtcp2_conn_get_conn_stat(t->conn, &stat);
+	if (stat.min_rtt != UINT64_MAX && t->stats.bytes_sent > stat.bytes_in_flight)
+		pacer_acknowledged(&t->pacer, stat.latest_rtt, stat.min_rtt,
+				   t->stats.bytes_sent - stat.bytes_in_flight, now_ns);
+}
+
 int migc_quic_read(struct migc_transport *t, const struct migc_addr *from, const uint8_t *data,
 		   size_t length, uint64_t now_ns)
 {
@@ -288,6 +300,9 @@ int migc_quic_read(struct migc_transport *t, const struct migc_addr *from, const
 	 * none of the peer's. */
 	if (t->watch.forged || t->watch.replayed || (was_connected && !t->watch.opened))
 		t->stats.datagrams_undecryptable++;
+	/* only who sends has a link to look for */
+	if (rc == 0 && was_connected && t->unacked_bytes)
+		tell_pacer(t, now_ns);
 	return rc;
 }
 

@@ -140,6 +140,10 @@ ngtcp2_ssize migc_quic_write(struct migc_transport *t, uint8_t *data, size_t cap
 	uint64_t new_bytes = 0;
 	ngtcp2_ssize length;
 
+	if (!t->unsent_bytes)
+		pacer_starved(&t->pacer);
+	if (!pacer_allows(&t->pacer, now_ns))
+		return 0;
 	migc_packet_watch_begin(&t->watch);
 	length = fill_packet(t, data, capacity, &new_bytes, now_ns);
 	migc_packet_watch_end();
@@ -151,5 +155,6 @@ ngtcp2_ssize migc_quic_write(struct migc_transport *t, uint8_t *data, size_t cap
 	if (t->watch.sealed_stream_bytes > new_bytes)
 		t->stats.retransmitted_bytes += t->watch.sealed_stream_bytes - new_bytes;
 	pace(t, (size_t)length, now_ns);
+	pacer_charge(&t->pacer, (uint64_t)length, now_ns);
 	return length;
 }
