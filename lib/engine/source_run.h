@@ -21,6 +21,7 @@ struct source {
 	unsigned int attached; /**< connections, the first included */
 	uint64_t attach_sent; /**< bit per worker: ATTACH was sent */
 	bool failed_in_final;
+	bool may_lose_pages; /**< data may have become holes since the tracker was armed */
 	bool finished;
 	enum migc_outcome outcome;
 	uint64_t tick_ns;

@@ -55,19 +55,16 @@ static void fill_hello(struct source *s, struct migc_msg_hello *hello)
 /** Pages that are data now: what the destination needs room for. */
 static int count_data(struct engine *e, uint64_t *pages)
 {
-	*pages = 0;
-	for (unsigned int i = 0; i < migc_guestmem_regions(e->gm); i++) {
-		const struct migc_region *region = migc_guestmem_region(e->gm, i);
-		uint64_t *words = migc_bitmap_alloc(region->pages);
-		int rc = words ? migc_guestmem_data_map(e->gm, i, words) : -ENOMEM;
+	int rc = 0;
 
-		if (rc == 0)
-			*pages += migc_bitmap_count(words, region->pages);
-		free(words);
-		if (rc != 0)
-			return rc;
+	*pages = 0;
+	for (unsigned int i = 0; i < migc_guestmem_regions(e->gm) && rc == 0; i++) {
+		uint64_t count = 0;
+
+		rc = migc_guestmem_count_data(e->gm, i, &count);
+		*pages += count;
 	}
-	return 0;
+	return rc;
 }
 
 int source_open_session(struct source *s, struct migc_error *err)

@@ -94,6 +94,30 @@ int migc_guestmem_data_map(const struct migc_guestmem *gm, unsigned int index, u
 	return seek_data_map(region, words);
 }
 
+int migc_guestmem_count_data(const struct migc_guestmem *gm, unsigned int index, uint64_t *pages)
+{
+	const struct migc_region *region = &gm->region[index];
+	uint64_t *words;
+	struct stat st;
+	int rc;
+
+	if (region->backing_page_bytes == MIGC_PAGE_BYTES) {
+		if (fstat(region->fd, &st) != 0)
+			return -errno;
+		/* in units of 512 bytes, whatever the file system */
+		*pages = ((uint64_t)st.st_blocks + 7) / 8;
+		if (*pages > region->pages)
+			*pages = region->pages;
+		return 0;
+	}
+	words = migc_bitmap_alloc(region->pages);
+	rc = words ? read_map(region, words) : -ENOMEM;
+	if (rc == 0)
+		*pages = migc_bitmap_count(words, region->pages);
+	free(words);
+	return rc;
+}
+
 /**
  * hugetlbfs: who punches a hole takes the page out of all mappings. So what is mapped here was not
  * punched since we read it, and only the rest has to be read.

@@ -71,6 +71,12 @@ uint64_t migc_guestmem_total_bytes(const struct migc_guestmem *gm);
 /** Set bits for pages that are data (SEEK_DATA/SEEK_HOLE); others are left. @return 0, -errno. */
 int migc_guestmem_data_map(const struct migc_guestmem *gm, unsigned int region, uint64_t *words);
 /**
+ * How many pages are data, about: with huge pages those that are not zero, which takes as long as
+ * reading them; else what the file says it occupies, at most the region, at once.
+ * @return 0, -errno.
+ */
+int migc_guestmem_count_data(const struct migc_guestmem *gm, unsigned int region, uint64_t *pages);
+/**
  * Which of the pages in `known` are holes now? Each of them was read through our mapping since it
  * was data. Costs little for what is still there: this is asked while the guest is stopped.
  * @param holes set as a whole @return 0, -errno.

@@ -159,6 +159,26 @@ static void a_file_of_holes_or_of_data_only_is_mapped_exactly(void **state)
 	assert_int_equal(words[1] >> 6, 0);
 }
 
+static void data_pages_are_counted_within_the_region(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t pages = 1;
+
+	make_file(f, 40 * PAGE);
+	add(f, 10 * PAGE, 4 * PAGE, false);
+	assert_int_equal(migc_guestmem_count_data(f->gm, 0, &pages), 0);
+	assert_int_equal(pages, 0);
+	write_page(f, 11, 1);
+	write_page(f, 12, 1);
+	assert_int_equal(migc_guestmem_count_data(f->gm, 0, &pages), 0);
+	assert_int_equal(pages, 2);
+	/* outside: counted, but never more than there are in the region */
+	for (uint64_t page = 20; page < 30; page++)
+		write_page(f, page, 1);
+	assert_int_equal(migc_guestmem_count_data(f->gm, 0, &pages), 0);
+	assert_int_equal(pages, 4);
+}
+
 static void the_data_map_leaves_bits_that_are_set(void **state)
 {
 	struct fixture *f = *state;
@@ -362,6 +382,7 @@ int main(void)
 		TEST(a_sparse_file_stays_sparse_when_looked_at),
 		TEST(the_data_map_is_exact),
 		TEST(a_file_of_holes_or_of_data_only_is_mapped_exactly),
+		TEST(data_pages_are_counted_within_the_region),
 		TEST(the_data_map_leaves_bits_that_are_set),
 		TEST(a_region_may_lie_inside_a_file),
 		TEST(punched_pages_are_holes_and_zero),
