@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "migc_control_telemetry.h"
+
 /** For control_offer_unlink(), which has nobody to ask. Set while there is a socket. */
 static char socket_path[MIGC_CONTROL_PATH_BYTES];
 
@@ -43,19 +45,20 @@ int control_offer_open(struct control_offer *offer, const struct options *o,
 	char guest[MIGC_CONTROL_GUEST_BYTES];
 	int rc;
 
-	if (o->no_control)
-		return 0;
 	guest_name(o, guest, sizeof(guest));
 	rc = migc_control_create(&offer->control, err);
 	if (rc == 0)
 		rc = migc_control_add(offer->control, guest, o->source, &offer->session);
 	if (rc == 0)
+		rc = migc_control_telemetry_start(offer->control, err);
+	if (rc == 0 && !o->no_control)
 		rc = serve(offer, o, log, err);
 	return rc ? migc_error_set(err, rc, "no memory for the control socket") : 0;
 }
 
 void control_offer_close(struct control_offer *offer)
 {
+	migc_control_telemetry_stop();
 	migc_control_server_stop(offer->server);
 	socket_path[0] = '\0';
 	migc_control_remove(offer->session);

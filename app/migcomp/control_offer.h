@@ -6,7 +6,7 @@
 #include "migc_log.h"
 #include "options.h"
 
-/** @file What a run offers to the operator while it goes on: the control socket. */
+/** @file What a run offers to the operator while it goes on: the control socket, and telemetry. */
 
 struct control_offer {
 	struct migc_control *control;

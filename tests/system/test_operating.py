@@ -4,6 +4,7 @@ switchover, over the control socket."""
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -229,3 +230,51 @@ def the_usual_socket_is_found_and_one_of_the_dead_is_removed(context):
     status, out, _ = run("status")
     check(receiver.control not in out, "a dead process is listed: %s", out)
     check(not os.path.exists(receiver.control), "the socket of the dead is still there")
+
+
+def telemetry(prefix, *commands):
+    """What dpdk-telemetry.py prints for commands: {command: answer}."""
+    done = subprocess.run(["dpdk-telemetry.py", "-f", prefix], text=True, check=True,
+                          input="".join(c + "\n" for c in (*commands, "quit")),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+    answers = {}
+    for line in done.stdout.splitlines():
+        if line.startswith('{"/migcomp/'):
+            answers.update(json.loads(line))
+    return answers
+
+
+@system_test()
+def telemetry_tells_of_a_migration_that_runs(context):
+    size = 64 << 20
+    path = context.shm("image")
+    with open(path, "wb") as file:
+        file.write(os.urandom(size))
+    eal = ["--telemetry", "--file-prefix"]
+    for role in ("send", "recv"):
+        context.on_exit(lambda r=role: shutil.rmtree("/run/dpdk/%s%s" % (context.token, r), True))
+    receiver = context.endpoint("recv", ["--mem", "ram=" + context.shm("copy")],
+                                eal=[*eal, context.token + "recv"])
+    receiver.wait_listening()
+    sender = context.endpoint("send", ["--mem", "ram=" + path, "--max-bandwidth", "100m",
+                                       "--codec", "raw"], eal=[*eal, context.token + "send"])
+    sender.wait_state("ROUND")
+    time.sleep(1)
+    seen = telemetry(context.token + "send", "/migcomp/list", "/migcomp/status",
+                     "/migcomp/stats,ram", "/migcomp/config", "/migcomp/status,other")
+    check(seen["/migcomp/list"] == ["ram"], "list: %s", seen)
+    status, stats = seen["/migcomp/status"], seen["/migcomp/stats"]
+    # the last answer to the command was of a guest that is not there
+    check(status is None, "another guest: %s", status)
+    check(stats["session_state"] == "ROUND" and stats["ram_total"] == size, "stats: %s", stats)
+    check(0 < stats["ram_remaining"] < size and stats["network_wire_bytes"] > 0, "stats: %s", stats)
+    check(seen["/migcomp/config"]["max_bandwidth"] == 12500000, "config: %s", seen)
+    again = telemetry(context.token + "send", "/migcomp/status", "/migcomp/stats")
+    check(again["/migcomp/status"]["status"] == "active", "status: %s", again)
+    check(again["/migcomp/stats"]["network_wire_bytes"] > stats["network_wire_bytes"],
+          "it stands still: %s", again)
+    there = telemetry(context.token + "recv", "/migcomp/status")["/migcomp/status"]
+    check(there["role"] == "destination" and there["ram_normal"] > 0, "receiver: %s", there)
+    sender.told("set", "max-bandwidth=none")
+    sender.expect(0)
+    receiver.expect(0)
