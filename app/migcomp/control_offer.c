@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "control_offer.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -10,13 +11,13 @@
 /** For control_offer_unlink(), which has nobody to ask. Set while there is a socket. */
 static char socket_path[MIGC_CONTROL_PATH_BYTES];
 
-/** What the operator calls the guest: as its QMP socket or its memory is called. */
-static void guest_name(const struct options *o, char *out, size_t capacity)
+/** What the operator calls a guest: as its QMP socket is called, or its memory. */
+static void short_name(const char *path, char *out, size_t capacity)
 {
-	const char *slash = o->qmp ? strrchr(o->qmp, '/') : NULL;
-	const char *name = o->qmp ? (slash ? slash + 1 : o->qmp) : o->mem[0].name;
-	const char *dot = o->qmp ? strrchr(name, '.') : NULL;
-	size_t length = dot && dot != name ? (size_t)(dot - name) : strlen(name);
+	const char *slash = strrchr(path, '/');
+	const char *name = slash ? slash + 1 : path;
+	const char *dot = strrchr(name, '.');
+	size_t length = slash && dot && dot != name ? (size_t)(dot - name) : strlen(name);
 
 	snprintf(out, capacity, "%.*s", (int)length, name);
 }
@@ -42,18 +43,29 @@ static int serve(struct control_offer *offer, const struct options *o, const str
 int control_offer_open(struct control_offer *offer, const struct options *o,
 		       const struct migc_log *log, struct migc_error *err)
 {
-	char guest[MIGC_CONTROL_GUEST_BYTES];
-	int rc;
+	int rc = migc_control_create(&offer->control, err);
 
-	guest_name(o, guest, sizeof(guest));
-	rc = migc_control_create(&offer->control, err);
-	if (rc == 0)
-		rc = migc_control_add(offer->control, guest, o->source, &offer->session);
 	if (rc == 0)
 		rc = migc_control_telemetry_start(offer->control, err);
 	if (rc == 0 && !o->no_control)
 		rc = serve(offer, o, log, err);
-	return rc ? migc_error_set(err, rc, "no memory for the control socket") : 0;
+	return rc;
+}
+
+int control_offer_guest(struct control_offer *offer, const char *path, bool source,
+			struct migc_control_session **out, struct migc_error *err)
+{
+	char guest[MIGC_CONTROL_GUEST_BYTES];
+	int rc;
+
+	short_name(path, guest, sizeof(guest));
+	rc = migc_control_add(offer->control, guest, source, out);
+	/* there is a guest of that name in another directory */
+	if (rc == -EEXIST)
+		rc = migc_control_add(offer->control, path, source, out);
+	return rc ? migc_error_set(err, rc, "guest %s cannot be offered for control: %s", path,
+				   strerror(-rc))
+		  : 0;
 }
 
 void control_offer_close(struct control_offer *offer)
@@ -61,7 +73,6 @@ void control_offer_close(struct control_offer *offer)
 	migc_control_telemetry_stop();
 	migc_control_server_stop(offer->server);
 	socket_path[0] = '\0';
-	migc_control_remove(offer->session);
 	migc_control_free(offer->control);
 	memset(offer, 0, sizeof(*offer));
 }

@@ -211,11 +211,13 @@ static int run(const struct options *o, struct migc_guardian *guardian, bool *me
 	config.state = console_state;
 	config.listening = console_listening;
 	if (configure(o, &config, mem, &err) == 0 && open_credentials(o, &credentials, &err) == 0 &&
-	    control_offer_open(&control, o, &console.log, &err) == 0) {
+	    control_offer_open(&control, o, &console.log, &err) == 0 &&
+	    control_offer_guest(&control, o->qmp ? o->qmp : o->mem[0].name, o->source,
+				&config.control, &err) == 0) {
 		config.credentials = credentials;
-		config.control = control.session;
 		outcome = migc_engine_run(&config, report, &err);
 	}
+	migc_control_remove(config.control);
 	control_offer_close(&control);
 	status = finish(o, &console, report, outcome, &err);
 	*memif = strcmp(report->network.driver, "net_memif") == 0;
