@@ -4,7 +4,6 @@ switchover, over the control socket."""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -250,14 +249,11 @@ def telemetry_tells_of_a_migration_that_runs(context):
     path = context.shm("image")
     with open(path, "wb") as file:
         file.write(os.urandom(size))
-    eal = ["--telemetry", "--file-prefix"]
-    for role in ("send", "recv"):
-        context.on_exit(lambda r=role: shutil.rmtree("/run/dpdk/%s%s" % (context.token, r), True))
     receiver = context.endpoint("recv", ["--mem", "ram=" + context.shm("copy")],
-                                eal=[*eal, context.token + "recv"])
+                                telemetry=context.token + "recv")
     receiver.wait_listening()
     sender = context.endpoint("send", ["--mem", "ram=" + path, "--max-bandwidth", "100m",
-                                       "--codec", "raw"], eal=[*eal, context.token + "send"])
+                                       "--codec", "raw"], telemetry=context.token + "send")
     sender.wait_state("ROUND")
     time.sleep(1)
     seen = telemetry(context.token + "send", "/migcomp/list", "/migcomp/status",

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import shutil
 import subprocess
 import time
 
@@ -128,9 +129,9 @@ class Context:
         return self.stack.enter_context(Link(self.token + name, **arguments))
 
     def endpoint(self, role, words, workers=0, port="memif", mtu=1500, link=None, security=None,
-                 address=None, eal=(), qatlike=None, environment=None, back=False):
+                 address=None, eal=(), qatlike=None, environment=None, back=False, telemetry=None):
         """Start `send` or `recv` with an address, a port and credentials; `back`: on each other's
-        host."""
+        host; `telemetry`: EAL's file prefix, to have it at all."""
         source = role == "send"
         side, peer = SOURCE_ADDRESS, DESTINATION_ADDRESS
         if source == back:
@@ -152,9 +153,13 @@ class Context:
         else:
             port_words = af_packet_words(mtu, max(1, workers))
             prefix = link.inside("source" if side == SOURCE_ADDRESS else "destination")
-        endpoint = Endpoint(self, self.number(role), [*eal_words(workers), *port_words, *eal],
-                            all_words, [*prefix, *self.endpoint_prefix], qatlike or self.qatlike,
-                            environment)
+        words_of_eal = [*eal_words(workers), *port_words, *eal]
+        if telemetry:
+            words_of_eal.remove("--no-telemetry")
+            words_of_eal += ["--file-prefix", telemetry]
+            self.on_exit(lambda: shutil.rmtree("/run/dpdk/" + telemetry, ignore_errors=True))
+        endpoint = Endpoint(self, self.number(role), words_of_eal, all_words,
+                            [*prefix, *self.endpoint_prefix], qatlike or self.qatlike, environment)
         self.endpoints.append(endpoint)
         return endpoint
 

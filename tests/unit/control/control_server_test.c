@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,6 +130,64 @@ static void an_order_is_answered_when_the_controller_did_so(void **state)
 				  "{\"error\":{\"class\":\"GenericError\",\"desc\":\"too late\"},"
 				  "\"id\":1}\n");
 	close(fd);
+}
+
+struct controller {
+	struct migc_control_session *session;
+	uint32_t stop;
+	unsigned int obeyed;
+};
+
+/** What the engine's controllers do: publish, and obey. */
+static void *control(void *arg)
+{
+	struct migc_report *report = calloc(1, sizeof(*report));
+	struct migc_settings settings = {.downtime_limit_ms = 300};
+	const struct migc_error done = {0};
+	struct controller *c = arg;
+	struct migc_order order;
+
+	while (!__atomic_load_n(&c->stop, __ATOMIC_ACQUIRE)) {
+		/* two that must be seen together */
+		report->ram.total_bytes = ++report->ram.normal_pages;
+		migc_control_publish(c->session, report, &settings, 1);
+		if (migc_control_take(c->session, &order)) {
+			migc_settings_change(&settings, &order.change);
+			migc_control_answer(c->session, &done);
+			c->obeyed++;
+		}
+	}
+	free(report);
+	return NULL;
+}
+
+static void what_is_seen_is_of_one_moment_while_a_controller_publishes(void **state)
+{
+	struct rig *r = *state;
+	struct controller c = {.session = r->session};
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, control, &c), 0);
+	for (unsigned int i = 0; i < 200; i++) {
+		json_t *answer, *ram;
+
+		query(r);
+		answer = json_loads(r->answer, 0, NULL);
+		ram = json_object_get(json_array_get(json_object_get(answer, "return"), 0), "ram");
+		assert_int_equal(json_integer_value(json_object_get(ram, "total")),
+				 json_integer_value(json_object_get(ram, "normal")));
+		json_decref(answer);
+		free(r->answer);
+		assert_int_equal(migc_control_ask(r->path,
+						  "{\"execute\":\"migrate-set-parameters\","
+						  "\"arguments\":{\"timeout\":7}}",
+						  WAIT_MS, &r->answer, &r->err),
+				 0);
+		assert_string_equal(r->answer, "{\"return\":{}}");
+	}
+	__atomic_store_n(&c.stop, 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	assert_int_equal(c.obeyed, 200);
 }
 
 static void a_line_without_an_end_is_the_end(void **state)
@@ -283,6 +342,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		RIGGED(the_socket_is_its_users_alone),
 		RIGGED(an_order_is_answered_when_the_controller_did_so),
+		RIGGED(what_is_seen_is_of_one_moment_while_a_controller_publishes),
 		RIGGED(a_line_without_an_end_is_the_end),
 		RIGGED(a_client_that_does_not_read_holds_up_nobody),
 		RIGGED(clients_that_are_silent_make_room),
