@@ -245,14 +245,14 @@ def telemetry(prefix, *commands):
 
 @system_test()
 def telemetry_tells_of_a_migration_that_runs(context):
-    size = 64 << 20
+    size = 128 << 20
     path = context.shm("image")
     with open(path, "wb") as file:
         file.write(os.urandom(size))
     receiver = context.endpoint("recv", ["--mem", "ram=" + context.shm("copy")],
                                 telemetry=context.token + "recv")
     receiver.wait_listening()
-    sender = context.endpoint("send", ["--mem", "ram=" + path, "--max-bandwidth", "100m",
+    sender = context.endpoint("send", ["--mem", "ram=" + path, "--max-bandwidth", "40m",
                                        "--codec", "raw"], telemetry=context.token + "send")
     sender.wait_state("ROUND")
     time.sleep(1)
@@ -264,7 +264,7 @@ def telemetry_tells_of_a_migration_that_runs(context):
     check(status is None, "another guest: %s", status)
     check(stats["session_state"] == "ROUND" and stats["ram_total"] == size, "stats: %s", stats)
     check(0 < stats["ram_remaining"] < size and stats["network_wire_bytes"] > 0, "stats: %s", stats)
-    check(seen["/migcomp/config"]["max_bandwidth"] == 12500000, "config: %s", seen)
+    check(seen["/migcomp/config"]["max_bandwidth"] == 5000000, "config: %s", seen)
     again = telemetry(context.token + "send", "/migcomp/status", "/migcomp/stats")
     check(again["/migcomp/status"]["status"] == "active", "status: %s", again)
     check(again["/migcomp/stats"]["network_wire_bytes"] > stats["network_wire_bytes"],
