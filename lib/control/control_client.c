@@ -91,6 +91,13 @@ static int wait_for(int fd, short events, int64_t deadline_ms, struct migc_error
 	return migc_error_set(err, -ETIMEDOUT, "no answer in time: it may be busy with QEMU");
 }
 
+static int closed(struct migc_error *err)
+{
+	return migc_error_set(err, -ECONNRESET,
+			      "the process closed the connection: the migration may have ended, or "
+			      "this user is not let in");
+}
+
 static int send_line(int fd, const char *line, int64_t deadline_ms, struct migc_error *err)
 {
 	size_t length = strlen(line), sent = 0;
@@ -104,8 +111,7 @@ static int send_line(int fd, const char *line, int64_t deadline_ms, struct migc_
 		else if (errno == EAGAIN || errno == EINTR)
 			rc = wait_for(fd, POLLOUT, deadline_ms, err);
 		else
-			rc = migc_error_set(err, -errno, "the process closed the connection: %s",
-					    strerror(errno));
+			rc = closed(err);
 		if (rc != 0)
 			return rc;
 	}
@@ -132,13 +138,8 @@ static int read_line(int fd, char **text, int64_t deadline_ms, struct migc_error
 			return migc_error_set(err, -EPROTO, "the answer has no end");
 		*text = bigger;
 		n = recv(fd, *text + length, capacity - length - 1, MSG_DONTWAIT);
-		if (n == 0)
-			return migc_error_set(
-				err, -ECONNRESET,
-				"the process closed the connection: the migration may "
-				"have ended, or this user is not let in");
-		if (n < 0 && errno != EAGAIN && errno != EINTR)
-			return migc_error_set(err, -errno, "%s", strerror(errno));
+		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+			return closed(err);
 		length += n > 0 ? (size_t)n : 0;
 		(*text)[length] = '\0';
 		if (length && (*text)[length - 1] == '\n')
