@@ -112,6 +112,10 @@ def receiver_out_of_memory(cell):
     cell.start()
     resource.prlimit(cell.receiver.process.pid, resource.RLIMIT_DATA, (4096, 4096))
     cell.release()
+    if cell.column == "LISTEN":
+        # it may have no memory for a connection, and wait for one
+        cell.sender.finish()
+        nobody_comes(cell)
 
 
 def fill(directory):

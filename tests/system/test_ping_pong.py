@@ -16,13 +16,15 @@ OWN_SLACK_BYTES, GUEST_SLACK_BYTES, MAPS_SLACK = 24 << 20, 1 << 20, 8
 
 
 class Taken:
-    """What a QEMU holds."""
+    """What a QEMU holds, its guest's RAM files included."""
 
-    def __init__(self, pid):
+    def __init__(self, vm):
+        pid = vm.process.pid
         with open("/proc/%d/status" % pid, encoding="ascii") as file:
             kib = {name: int(value) for name, value in
                    re.findall(r"^(\w+):\s+(\d+)(?: kB)?$", file.read(), re.M)}
-        self.own, self.guest = kib["RssAnon"] << 10, kib["RssShmem"] << 10
+        self.own = kib["RssAnon"] << 10
+        self.guest = sum(os.stat(path).st_blocks * 512 for path in vm.files.values())
         self.descriptors = len(os.listdir("/proc/%d/fd" % pid))
         with open("/proc/%d/maps" % pid, encoding="ascii") as file:
             self.maps = len(file.readlines())
@@ -57,7 +59,7 @@ def one_guest_goes_to_and_fro(context):
         context.finish_migration(*pair, source, destination)
         source.kill()
         check(len(ram_files(context)) == 1, "hop %d: these are left: %s", hop, ram_files(context))
-        taken[hop] = Taken(destination.process.pid)
+        taken[hop] = Taken(destination)
         context.forget_past()
         source = destination
     early = min(EARLY, context.hops)
