@@ -29,7 +29,8 @@ class Cell:
 
     def start(self, sender_words=(), receiver_words=(), hold=True, faults=(), shape=None):
         """Start both ends; `hold`: the machine's own end stops in the column's state."""
-        words = {"source": list(sender_words), "destination": list(receiver_words)}
+        words = {"source": [*self.chain.no_recovery, *sender_words],
+                 "destination": [*self.chain.no_recovery, *receiver_words]}
         where = {"port": "af_packet", "link": self.chain.link}
         faults = list(faults)
         if hold:
@@ -164,6 +165,7 @@ class Chain:
 
     def __init__(self, context, index, shape=SMALL):
         self.context, self.shape = context, shape
+        self.no_recovery = context.without_recovery()
         self.link = context.link(name="-%d" % index)
         self.boot()
 
