@@ -87,8 +87,11 @@ int migc_guardian_start(const char *qmp_path, struct migc_guardian **out, struct
 		return migc_error_set(err, rc, "no guardian for the source VM: %s", strerror(-rc));
 	}
 	if (g->pid == 0) {
+		struct qemu_changes *changes = g->changes;
+
+		free(g);
 		close(ends[1]);
-		watch(ends[0], qmp_path, g->changes);
+		watch(ends[0], qmp_path, changes);
 	}
 	close(ends[0]);
 	g->pipe_fd = ends[1];
