@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "huge_pages.h"
 #include "migc_bitmap.h"
 #include "migc_guestmem.h"
 
@@ -30,7 +31,6 @@
 
 #define PAGE ((uint64_t)MIGC_PAGE_BYTES)
 #define HUGE ((uint64_t)2 << 20)
-#define HUGE_PAGES_FILE "/proc/sys/vm/nr_hugepages"
 
 struct fixture {
 	struct migc_guestmem *gm;
@@ -39,7 +39,7 @@ struct fixture {
 	char path[2][64];
 	pid_t pid;
 	int hold; /**< the child ends when this is closed */
-	long huge_pages; /**< to be put back; -1: not changed */
+	struct huge_pages huge_pages;
 };
 
 static int set_up(void **state)
@@ -47,7 +47,7 @@ static int set_up(void **state)
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	f->hold = -1;
-	f->huge_pages = -1;
+	f->huge_pages.lock = -1;
 	for (unsigned int i = 0; i < 2; i++) {
 		strcpy(f->dir[i], "/tmp/migc-process-XXXXXX");
 		if (mkdtemp(f->dir[i]) == NULL)
@@ -56,28 +56,6 @@ static int set_up(void **state)
 	}
 	*state = f;
 	return migc_guestmem_create(&f->gm);
-}
-
-static long huge_pages(void)
-{
-	FILE *file = fopen(HUGE_PAGES_FILE, "re");
-	long value = -1;
-
-	if (file && fscanf(file, "%ld", &value) != 1)
-		value = -1;
-	if (file)
-		fclose(file);
-	return value;
-}
-
-static bool set_huge_pages(long value)
-{
-	FILE *file = fopen(HUGE_PAGES_FILE, "we");
-	bool ok = file && fprintf(file, "%ld\n", value) > 0;
-
-	if (file && fclose(file) != 0)
-		ok = false;
-	return ok && huge_pages() == value;
 }
 
 static int tear_down(void **state)
@@ -96,8 +74,7 @@ static int tear_down(void **state)
 		umount(f->dir[i]);
 		rmdir(f->dir[i]);
 	}
-	if (f->huge_pages >= 0)
-		set_huge_pages(f->huge_pages);
+	huge_pages_give_back(&f->huge_pages);
 	free(f);
 	return 0;
 }
@@ -332,9 +309,8 @@ static const struct migc_region *huge_region(struct fixture *f)
 	uint8_t *memory;
 	int fd;
 
-	f->huge_pages = huge_pages();
-	if (f->huge_pages < 0 || !set_huge_pages(f->huge_pages + 4)) {
-		print_message("skipped: huge pages cannot be had here\n");
+	if (!huge_pages_take(&f->huge_pages, 4)) {
+		print_message("skipped: huge pages cannot be had here and now\n");
 		skip();
 	}
 	mount_or_skip("hugetlbfs", f->dir[0], "pagesize=2M,size=8M");
