@@ -17,6 +17,10 @@
 #include "migc_guardian.h"
 #include "options.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+#endif
+
 static volatile sig_atomic_t cancelled;
 static volatile sig_atomic_t asked;
 
@@ -235,6 +239,10 @@ static void end(int status, bool memif)
 {
 	if (memif) {
 		fflush(NULL);
+#if defined(__SANITIZE_ADDRESS__)
+		/* which is done on the way out that is not taken */
+		__lsan_do_leak_check();
+#endif
 		_exit(status);
 	}
 	rte_eal_cleanup();

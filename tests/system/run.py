@@ -3,7 +3,8 @@
 """Runs the system tests, one after the other, each in a process of its own with a time limit, and
 looks after each for what it left behind. Needs root.
 usage: run.py [--build DIR] [--full] [--filter REGEX] [--codec CODEC] [--inject SPEC]
-[--qatlike SPEC] [--hops N] [--list]"""
+[--qatlike SPEC] [--hops N] [--list]
+--build build-sanitize: the programs' sanitizers watch, and what they report fails the test."""
 
 import argparse
 import fcntl
@@ -21,6 +22,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+from harness import sanitizer  # noqa: E402
 from harness.context import Context  # noqa: E402
 from harness.leaks import TOKEN_VARIABLE, Snapshot  # noqa: E402
 from harness.registry import REGISTERED, Failure, Skip  # noqa: E402
@@ -85,10 +87,15 @@ def run_one(test, number, program, guest):
     log_path = scratch + "-log"
     before = Snapshot()
     os.environ[TOKEN_VARIABLE] = token
+    if Context.sanitized:
+        os.environ.update(sanitizer.environment(scratch))
     try:
         status, reason = fork_and_wait(test, Context(token, scratch, program, guest), log_path)
         if os.path.exists(log_path):
             os.unlink(log_path)
+        reports = sanitizer.reports(scratch)
+        if reports:
+            status, reason = FAILED, "%s\n%s" % (reason, reports)
         if status == PASSED:
             leaks = before.leaks(token, scratch)
             if leaks:
@@ -150,6 +157,7 @@ def main():
     take_turns()
     Context.codec, Context.inject = options.codec, options.inject
     Context.qatlike, Context.hops = options.qatlike, options.hops
+    Context.sanitized = sanitizer.is_sanitized(options.build)
     Context.qatlike_program = os.path.abspath(
         os.path.join(options.build, "tests", "qatlike", "dpdk-migcomp-qatlike"))
     counts = {PASSED: 0, FAILED: 0, SKIPPED: 0}

@@ -4,13 +4,15 @@
 import time
 
 from harness.context import Shape
-from harness.registry import check, system_test
+from harness.registry import Skip, check, system_test
 
 LIMIT = 256 << 20
 
 
 @system_test(timeout=180, cases=[dict(dirty="pagemap"), dict(dirty="hash", full=True)])
 def both_ends_stay_under_256_mib_for_a_4_gib_guest(context, dirty):
+    if context.sanitized:
+        raise Skip("a sanitizer's memory is not the program's")
     shape = Shape(mib=4096, fill=512, rate=20, working_set=64)
     source = context.source(shape)
     source.wait_booted()

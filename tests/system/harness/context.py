@@ -25,6 +25,8 @@ class Context:
     """Devices like QAT that all endpoints have (tests/qatlike); None: only those that ask."""
     hops = 100
     """Migrations of the guest that goes to and fro."""
+    sanitized = False
+    """The programs are built with sanitizers."""
 
     def __init__(self, token, scratch, program, guest):
         self.token, self.scratch, self.program, self.guest = token, scratch, program, guest
