@@ -17,6 +17,9 @@
 #define REOPEN_ATTEMPTS 200u
 #define REOPEN_SLEEP_NS UINT64_C(50000000)
 #define BUFFER_BYTES 65536u
+/** Whole messages are read so often after the time is over: they came in time while we were away.
+ * Events without end come more often. */
+#define LATE_READS_MAX 256u
 /** What no QEMU knows: it refuses it, as it would the command that this one stands for. */
 #define UNKNOWN_COMMAND "x-dpdk-migcomp-injected-error"
 /** No answer of a sane QEMU is longer. */
@@ -85,13 +88,15 @@ static int take_message(struct qmp *q, json_t **message, struct migc_error *err)
 {
 	char *end;
 
-	while (q->length && (end = memchr(q->buffer, '\n', q->length)) != NULL) {
+	while (q->length > q->searched &&
+	       (end = memchr(q->buffer + q->searched, '\n', q->length - q->searched)) != NULL) {
 		size_t line = (size_t)(end - q->buffer);
 		json_error_t where;
 
 		*message = json_loadb(q->buffer, line, 0, &where);
 		q->length -= line + 1;
 		memmove(q->buffer, end + 1, q->length);
+		q->searched = 0;
 		if (!json_is_object(*message)) {
 			json_decref(*message);
 			*message = NULL;
@@ -105,27 +110,31 @@ static int take_message(struct qmp *q, json_t **message, struct migc_error *err)
 		json_decref(*message);
 		*message = NULL;
 	}
+	q->searched = q->length;
 	return 0;
 }
 
 static int wait_message(struct qmp *q, json_t **message, const char *what, struct migc_error *err)
 {
 	uint64_t deadline = qmp_now_ns() + q->timeout_ms * UINT64_C(1000000);
+	unsigned int late = 0;
 
 	for (;;) {
+		size_t before = q->length;
 		int rc = take_message(q, message, err);
+		bool events = q->length < before;
 
 		if (rc != 0)
 			return rc < 0 ? rc : 0;
 		rc = receive(q, err);
 		if (rc < 0)
 			return rc;
-		if (rc == 0) {
-			if (qmp_now_ns() > deadline)
-				return migc_error_set(err, -ETIMEDOUT, "QEMU does not answer %s",
-						      what);
+		if (qmp_now_ns() > deadline && (rc == 0 || (late += events) > LATE_READS_MAX))
+			return migc_error_set(err, -ETIMEDOUT, "QEMU does not answer %s", what);
+		if (rc == 0)
 			qmp_idle(q);
-		}
+		else if (q->idle)
+			q->idle(q->idle_ctx);
 	}
 }
 

@@ -28,6 +28,7 @@ struct qmp {
 	void *fault_ctx;
 	char *buffer; /**< bytes received and not parsed yet */
 	size_t length, capacity;
+	size_t searched; /**< of them, without an end of line */
 	uint64_t next_id;
 	uint64_t stop_ns; /**< CLOCK_MONOTONIC when the last STOP event came; 0: none */
 	bool closed;

@@ -70,6 +70,13 @@ static const char *find_answer(const struct fake_rule *rules, const char *reques
 	return NULL;
 }
 
+/** Until nobody reads any more. */
+static void flood(int fd)
+{
+	while (send(fd, EVENT, sizeof(EVENT) - 1, MSG_NOSIGNAL) > 0)
+		;
+}
+
 /** @return false: close. */
 static bool answer(const struct fake_qmp *f, int fd, const char *request)
 {
@@ -92,7 +99,9 @@ static bool answer(const struct fake_qmp *f, int fd, const char *request)
 	else
 		json_object_set_new(reply, "return", json_loads(value, JSON_DECODE_ANY, NULL));
 	text = json_dumps(reply, 0);
-	if (value[0] == '#') {
+	if (value[0] == '^') {
+		flood(fd);
+	} else if (value[0] == '#') {
 		send_text(fd, value + 1);
 	} else if (value[0] != '~' && value[0] != '-') {
 		send_text(fd, text);

@@ -11,7 +11,7 @@
 struct fake_rule {
 	const char *request;
 	const char *answer; /**< JSON; "!TEXT": an error; "#TEXT": these bytes as they are;
-			       "~": no answer; "-": close */
+			       "~": no answer; "^": events without end; "-": close */
 };
 
 struct fake_qmp {

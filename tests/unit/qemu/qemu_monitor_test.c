@@ -193,6 +193,21 @@ static void endless_answer_is_eproto(void **state)
 	free(text);
 }
 
+static void events_without_end_are_no_answer(void **state)
+{
+	static const struct fake_rule rules[] = {{"query-name", "^"}, {0}};
+	struct fake_qmp f = {.rules = rules};
+	struct migc_error err = {0};
+	struct migc_qemu *q = NULL;
+	unsigned int idles = 0;
+
+	(void)state;
+	assert_int_equal(open_fake(&f, &q, &err, &idles), -ETIMEDOUT);
+	fake_qmp_stop(&f);
+	/* and others had their turn meanwhile */
+	assert_true(idles > 20);
+}
+
 static void closing_in_a_command_is_told(void **state)
 {
 	static const struct fake_rule rules[] = {{"query-name", "-"}, {0}};
@@ -440,6 +455,7 @@ int main(void)
 		cmocka_unit_test(missing_answer_times_out),
 		cmocka_unit_test(malformed_answer_is_eproto),
 		cmocka_unit_test(endless_answer_is_eproto),
+		cmocka_unit_test(events_without_end_are_no_answer),
 		cmocka_unit_test(closing_in_a_command_is_told),
 		cmocka_unit_test(migration_of_somebody_else_is_busy),
 		cmocka_unit_test(identity_is_read_between_events),
