@@ -14,15 +14,26 @@ void migc_doctor_init(struct migc_doctor *d, const char *root)
 	d->root = root;
 }
 
+/** When there are too many, what is missing takes the place of what is not. @return NULL: none. */
+static struct migc_doctor_finding *place_for(struct migc_doctor *d, enum migc_doctor_level level)
+{
+	if (d->count < MIGC_DOCTOR_FINDINGS_MAX)
+		return &d->finding[d->count++];
+	for (unsigned int i = d->count; level == MIGC_DOCTOR_MISSING && i > 0; i--) {
+		if (d->finding[i - 1].level != MIGC_DOCTOR_MISSING)
+			return &d->finding[i - 1];
+	}
+	return NULL;
+}
+
 void doctor_add(struct migc_doctor *d, enum migc_doctor_level level, const char *what,
 		const char *remedy, const char *fmt, ...)
 {
-	struct migc_doctor_finding *f;
+	struct migc_doctor_finding *f = place_for(d, level);
 	va_list args;
 
-	if (d->count == MIGC_DOCTOR_FINDINGS_MAX)
+	if (f == NULL)
 		return;
-	f = &d->finding[d->count++];
 	f->level = level;
 	snprintf(f->what, sizeof(f->what), "%s", what);
 	snprintf(f->remedy, sizeof(f->remedy), "%s", remedy ? remedy : "");

@@ -259,6 +259,24 @@ static void qat_vf_in_a_virtual_machine(void **state)
 
 /* ---- ports ---- */
 
+static void more_devices_than_can_be_listed_hide_nothing_that_is_missing(void **state)
+{
+	struct rig *rig = *state;
+
+	/* a VM with all virtual functions of several cards */
+	for (unsigned int i = 0; i < 2 * MIGC_DOCTOR_FINDINGS_MAX; i++) {
+		char bdf[16];
+
+		snprintf(bdf, sizeof(bdf), "0000:%02x:%02x.%u", 0x80 + i / 256, i / 8 % 32, i % 8);
+		made_up_tree_pci(&rig->tree, bdf, 0x4941, 0x0b40, "vfio-pci");
+	}
+	rig->answers.packet_socket = false;
+	look(rig);
+	assert_int_equal(rig->doctor.count, MIGC_DOCTOR_FINDINGS_MAX);
+	expect(rig, "network port", MIGC_DOCTOR_MISSING, "CAP_NET_RAW");
+	assert_false(migc_doctor_works(&rig->doctor));
+}
+
 static void nic_on_vfio_makes_a_port(void **state)
 {
 	struct rig *rig = *state;
@@ -418,6 +436,7 @@ int main(void)
 		TEST(qat_whose_group_may_not_be_opened),
 		TEST(qat_that_is_newer_than_dpdk),
 		TEST(qat_vf_in_a_virtual_machine),
+		TEST(more_devices_than_can_be_listed_hide_nothing_that_is_missing),
 		TEST(nic_on_vfio_makes_a_port),
 		TEST(mellanox_nic_needs_no_vfio),
 		TEST(no_way_out_is_missing),
