@@ -17,7 +17,7 @@
 
 /** Clients at a time. */
 #define PEERS_MAX 8u
-/** How often it is looked for clients that do not read. */
+/** How often it is looked whether a client reads its answer. */
 #define LOOK_EVERY_MS 1000
 
 struct migc_control_server {
@@ -100,12 +100,16 @@ static void *serve(void *arg)
 	};
 
 	for (;;) {
+		int timeout = -1;
+
 		for (unsigned int i = 0; i < PEERS_MAX; i++) {
+			if (server->peer[i].out)
+				timeout = LOOK_EVERY_MS;
 			fds[3 + i].fd = server->peer[i].fd;
 			fds[3 + i].events = control_peer_events(&server->peer[i]);
 			fds[3 + i].revents = 0;
 		}
-		if (poll(fds, 3 + PEERS_MAX, LOOK_EVERY_MS) < 0)
+		if (poll(fds, 3 + PEERS_MAX, timeout) < 0)
 			continue;
 		if (fds[0].revents)
 			return NULL;
@@ -182,6 +186,8 @@ static int start_thread(struct migc_control_server *server, struct migc_error *e
 	rc = -pthread_create(&server->thread, NULL, serve, server);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	server->runs = rc == 0;
+	if (server->runs)
+		pthread_setname_np(server->thread, "migc-control");
 	return rc ? migc_error_set(err, rc, "no thread for the control socket: %s", strerror(-rc))
 		  : 0;
 }
