@@ -128,11 +128,15 @@ int perf_receiver_listen(const struct perf_receiver *r, unsigned int timeout_ms,
 	size_t left = sizeof(*out);
 
 	for (unsigned int ms = 0; left;) {
+		int ready;
 		ssize_t n;
 
 		if (*stop)
 			return -ECANCELED;
-		if (poll(&readable, 1, POLL_MS) == 0) {
+		ready = poll(&readable, 1, POLL_MS);
+		if (ready < 0 && errno == EINTR)
+			continue;
+		if (ready == 0) {
 			ms += POLL_MS;
 			if (ms >= timeout_ms)
 				return -ETIMEDOUT;
