@@ -180,6 +180,14 @@ class Record:
         os.rename(path + ".new", path)
 
 
+def positive(text):
+    """Of a number on the command line."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("%d is less than 1" % number)
+    return number
+
+
 def parser(description):
     p = argparse.ArgumentParser(description=description,
                                 formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -28,6 +28,7 @@ def setup(host, options):
         return
     host.must_be_root()
     record = Record(host, "hugepages")
+    first = name not in record.values
     record.note(name, "before", before)
     host.write(name, str(options.count), "huge pages of %s: %d instead of %d" % (
         options.size, options.count, before))
@@ -36,7 +37,9 @@ def setup(host, options):
     now = number(host, name, options.size)
     if now < options.count:
         host.write(name, str(before), "only %d came: as before" % now)
-        record.forget(name)
+        # what an earlier run has changed is still to be put back
+        if first:
+            record.forget(name)
         raise Problem("there is memory in one piece for %d huge pages of %s, not for %d" % (
             now, options.size, options.count),
                       "ask for fewer, free memory, or reserve them at boot: hugepagesz=%s "

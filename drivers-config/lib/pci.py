@@ -81,9 +81,12 @@ def rebind(host, bdf, what):
 
 
 def unbind_vfio(host, bdf, what):
-    """Back to the driver the kernel would choose."""
-    if driver(host, bdf) != "vfio-pci":
+    """Back to the driver the kernel would choose; also a device that vfio-pci was to take and did
+    not."""
+    bound = driver(host, bdf)
+    if bound != "vfio-pci" and host.read(DEVICES + bdf + "/driver_override") != "vfio-pci":
         return
     check_unused(host, bdf)
     host.write(DEVICES + bdf + "/driver_override", "", "%s %s: choose no driver" % (bdf, what))
-    rebind(host, bdf, what)
+    if bound in (None, "vfio-pci"):
+        rebind(host, bdf, what)

@@ -95,7 +95,7 @@ class MadeUpHost(Host):
 
     def take(self, bdf, driver):
         device = self.read(DEVICES + bdf + "/device").replace("0x", "")
-        if driver == "vfio-pci" and self.deny and device in DENIED:
+        if driver == "vfio-pci" and (self.refuses or self.deny and device in DENIED):
             return
         self.point(DEVICES + bdf + "/driver", "/sys/bus/pci/drivers/" + driver)
         if self.exists(DEVICES + bdf + "/sriov_totalvfs") and getattr(self, "services", None):
@@ -163,6 +163,7 @@ class MadeUpHost(Host):
         self.make(name, value)
 
     free_hugepages = 1 << 30
+    refuses = False  # vfio-pci, each device
 
     def nr_hugepages(self, name, value):
         self.make(name, str(min(int(value), self.free_hugepages)))

@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
@@ -14,7 +15,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import counted  # noqa: E402
-from made_up_host import DEVICES, MEMORY, MadeUpHost  # noqa: E402
+from made_up_host import CONFIG, DEVICES, MEMORY, MadeUpHost  # noqa: E402
 
 import host as host_module  # noqa: E402
 import hugepages  # noqa: E402
@@ -131,6 +132,16 @@ class Ports(Case):
         self.assertIn("dpdk-migcomp (4711)", self.run_setup(host, 1, undo=True))
         self.assertEqual(self.driver(host), "vfio-pci")
 
+    def test_undo_after_vfio_did_not_take_it(self):
+        host = self.host()
+        before = self.driver(host)
+        host.refuses = True
+        self.assertIn("does not take", self.run_setup(host, 1))
+        self.assertIsNone(self.driver(host))
+        self.run_setup(host, undo=True)
+        self.assertEqual(self.driver(host), before)
+        self.assertEqual(host.read(DEVICES + NIC + "/driver_override"), "")
+
     def test_kernel_without_vfio(self):
         host = self.host()
         host.make("/lib/modules/%s/modules.dep" % host.release(), "")
@@ -175,6 +186,25 @@ class HugePages(Case):
         self.assertIn("in one piece for 40", self.run_setup(host, 1))
         self.assertEqual(host.read(POOL), "3")
         self.assertFalse(host.exists("/run/dpdk-migcomp/hugepages.json"))
+
+    def test_too_little_memory_does_not_forget_what_was_there_first(self):
+        host = self.host()
+        self.run_setup(host, count=20)
+        host.free_hugepages = 40
+        self.assertIn("in one piece for 40", self.run_setup(host, 1))
+        self.assertEqual(host.read(POOL), "20")
+        self.run_setup(host, undo=True)
+        self.assertEqual(host.read(POOL), "3")
+
+    def test_numbers_that_are_none_are_usage_errors(self):
+        for script, words in (("hugepages", ["--count", "-5"]), ("qat", ["--vfs", "-1"]),
+                              ("qat", ["--vfs", "0"])):
+            with self.subTest(words):
+                done = subprocess.run([os.path.join(CONFIG, script, "setup"), "--dry-run", *words],
+                                      stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                      check=False)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn("less than 1", done.stderr)
 
     def test_a_node_of_its_own(self):
         host = self.host()
