@@ -16,6 +16,13 @@ static void say(const char *text)
 	fprintf(stderr, "dpdk-migcomp: the sender has ended unexpectedly: %s\n", text);
 }
 
+static bool nothing_changed(const struct qemu_changes *changes)
+{
+	return changes->phase != GUARDIAN_RESUME && !changes->held && !changes->dirty_limited &&
+	       changes->capabilities == 0 && !changes->bandwidth_changed &&
+	       changes->tls_creds[0] == '\0' && changes->directory[0] == '\0';
+}
+
 /** Undo what the sender had done. */
 static void rescue(const char *path, struct qemu_changes *changes)
 {
@@ -27,19 +34,17 @@ static void rescue(const char *path, struct qemu_changes *changes)
 		say("after it had told the receiver to start the VM; look at the destination "
 		    "before "
 		    "continuing this one");
-	if (phase != GUARDIAN_RESUME && changes->capabilities == 0 && !changes->bandwidth_changed &&
-	    changes->tls_creds[0] == '\0' && changes->directory[0] == '\0')
+	if (nothing_changed(changes))
 		return;
 	if (phase == GUARDIAN_COMMITTED || qmp_open_again(&q.qmp, path, &error) != 0) {
 		qemu_remove_directory(&q);
 		return;
 	}
 	q.info.running = true;
-	q.switchover = SWITCHOVER_MIGRATING;
-	if (phase == GUARDIAN_RESUME && migc_qemu_resume(&q, &error) != 0)
-		say(error.text);
-	else if (phase == GUARDIAN_RESUME)
-		say("the source VM runs on");
+	if (phase == GUARDIAN_RESUME)
+		q.switchover = SWITCHOVER_MIGRATING;
+	if (phase == GUARDIAN_RESUME || changes->held)
+		say(migc_qemu_resume(&q, &error) == 0 ? "the source VM runs on" : error.text);
 	migc_qemu_restore(&q);
 	qemu_remove_directory(&q);
 	qmp_close(&q.qmp);

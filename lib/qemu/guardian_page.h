@@ -27,6 +27,8 @@ struct qemu_changes {
 	unsigned int capabilities;
 	bool bandwidth_changed;
 	uint64_t bandwidth_before;
+	bool held; /**< stopped, or about to be, so that it writes less: nobody else continues it */
+	bool dirty_limited; /**< its vCPUs have a dirty limit */
 	char tls_creds[TLS_CREDS_BYTES]; /**< the parameter before; "" when it was not changed */
 	char directory[DIRECTORY_BYTES]; /**< of the device state's socket; "" when there is none */
 };

@@ -85,9 +85,41 @@ int migc_qemu_discards_memory(struct migc_qemu *q, bool *out, struct migc_error 
 
 /** Capabilities x-ignore-shared, pause-before-switchover, events; remembers what they were. */
 int migc_qemu_prepare_source(struct migc_qemu *q, struct migc_error *err);
+enum migc_qemu_throttle_method {
+	MIGC_QEMU_THROTTLE_NONE,
+	MIGC_QEMU_THROTTLE_PULSES, /**< stop and cont */
+	MIGC_QEMU_THROTTLE_DIRTY_LIMIT, /**< set-vcpu-dirty-limit */
+};
+
+struct migc_qemu_throttle {
+	enum migc_qemu_throttle_method method;
+	unsigned int percent; /**< the last that was asked for */
+	uint64_t pulses, stood_ms; /**< times that the guest was stopped, and for how long in all */
+};
+
 /**
- * Begin the switchover: listen on a private unix socket, max-bandwidth up, `migrate`. Then call
- * migc_qemu_poll_stopped() until it says 1.
+ * Let the guest write less: by a dirty limit of its vCPUs where QEMU takes one, else by stopping it
+ * for a part of each 200 ms. Call migc_qemu_throttle_poll() often from then on.
+ *
+ * @param percent           0: not any more; 1 to 99
+ * @param dirty_bytes_per_s what it writes without; looked at the first time
+ * @return 0; -errno: QEMU has gone or does not answer
+ */
+int migc_qemu_throttle(struct migc_qemu *q, unsigned int percent, uint64_t dirty_bytes_per_s,
+		       struct migc_error *err);
+/**
+ * Stop or continue the guest when it is time. Never waits. Continues only what it stopped.
+ * @return 0; -ESRCH, -EIO: the guest was stopped and QEMU does not continue it
+ */
+int migc_qemu_throttle_poll(struct migc_qemu *q, uint64_t now_ns, struct migc_error *err);
+/** The guest runs as it did. migc_qemu_restore() does this too. @return 0, -errno. */
+int migc_qemu_unthrottle(struct migc_qemu *q, struct migc_error *err);
+void migc_qemu_throttle_stats(const struct migc_qemu *q, struct migc_qemu_throttle *out);
+
+/**
+ * Begin the switchover: a guest that stands part of its time is stopped at once; listen on a
+ * private unix socket, max-bandwidth up, `migrate`. Then call migc_qemu_poll_stopped() until it
+ * says 1.
  */
 int migc_qemu_start_switchover(struct migc_qemu *q, struct migc_error *err);
 /**

@@ -16,6 +16,27 @@ enum switchover {
 	SWITCHOVER_CONTINUED, /**< migrate-continue was said */
 };
 
+/** Where a guest is that stands part of its time. */
+enum pulse_phase {
+	PULSE_OFF,
+	PULSE_RUNS, /**< until until_ns */
+	PULSE_STOPPING, /**< `stop` was said */
+	PULSE_HOLDS, /**< until until_ns */
+	PULSE_CONTINUES, /**< `cont` was said */
+	PULSE_FOREIGN, /**< somebody else has stopped it: until somebody else continues it */
+};
+
+struct pulse {
+	enum migc_qemu_throttle_method method;
+	enum pulse_phase phase;
+	unsigned int percent;
+	uint64_t until_ns;
+	uint64_t held_ns; /**< since when it stands */
+	unsigned int stops, resumes; /**< events that are accounted for */
+	uint64_t pulses, stood_ns; /**< so far */
+	uint64_t full_mbytes_per_s; /**< what the guest wrote before */
+};
+
 struct migc_qemu {
 	struct migc_qemu_config config;
 	struct qmp qmp;
@@ -25,6 +46,7 @@ struct migc_qemu {
 	char *backends; /**< the set of backends at discovery, to see changes */
 	struct qemu_changes own_changes; /**< where no guardian shares them */
 	struct qemu_changes *changes;
+	struct pulse pulse;
 	/* device state */
 	enum switchover switchover;
 	char socket_path[SOCKET_PATH_BYTES];
@@ -50,6 +72,22 @@ int qemu_run_state(struct migc_qemu *q, char *status, size_t capacity, struct mi
 int qemu_reconnect(struct migc_qemu *q, struct migc_error *err);
 /** Take what QEMU has written of its device state, for later. @return bytes, -errno. */
 int qemu_drain_state(struct migc_qemu *q, struct migc_error *err);
+/* pulse.c: stop and cont, without waiting for either */
+
+/** The guest stands this share of its time from now on, or another than before. */
+int qemu_pulse_start(struct migc_qemu *q, unsigned int percent, struct migc_error *err);
+/** Often: say what is due. @return 0, -ESRCH, -EIO (the guest stands and is not continued). */
+int qemu_pulse_poll(struct migc_qemu *q, uint64_t now_ns, struct migc_error *err);
+/** The connection is another one: find out whether the guest stands for us. */
+int qemu_pulse_reconnected(struct migc_qemu *q, struct migc_error *err);
+/** It is over: wait until the guest runs, unless somebody else has stopped it. */
+int qemu_pulse_end(struct migc_qemu *q, struct migc_error *err);
+/**
+ * It is over, with the guest stopped for the switchover: stop_ns is from when on. It ran just
+ * before.
+ * @param held whether it is us who stopped it; false where there were no pulses
+ */
+int qemu_pulse_hold(struct migc_qemu *q, bool *held, struct migc_error *err);
 /** refuse.c: is there anything that cannot be moved? */
 int qemu_refuse(struct migc_qemu *q, struct migc_error *err);
 /** A text of all memory backends and their sizes. @param out freed with free() */

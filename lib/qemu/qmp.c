@@ -79,8 +79,25 @@ static void note_event(struct qmp *q, json_t *message)
 {
 	const char *event = json_string_value(json_object_get(message, "event"));
 
-	if (event && strcmp(event, "STOP") == 0)
+	if (event && strcmp(event, "STOP") == 0) {
 		q->stop_ns = qmp_now_ns();
+		q->stops++;
+	} else if (event && strcmp(event, "RESUME") == 0) {
+		q->resume_ns = qmp_now_ns();
+		q->resumes++;
+	}
+}
+
+/** Is this the answer to what was begun? Nobody else wants it. */
+static bool note_answer(struct qmp *q, json_t *message)
+{
+	json_int_t id = json_integer_value(json_object_get(message, "id"));
+
+	if (q->begun_id == 0 || id != (json_int_t)q->begun_id)
+		return false;
+	q->begun_id = 0;
+	q->begun_rc = json_object_get(message, "error") ? -EREMOTEIO : 0;
+	return true;
 }
 
 /** @return 1: a message that is no event (json_decref() it); 0: none; -EPROTO. */
@@ -104,9 +121,10 @@ static int take_message(struct qmp *q, json_t **message, struct migc_error *err)
 				err, -EPROTO,
 				"this is not a QMP socket: what it sends is no JSON object");
 		}
-		if (!json_object_get(*message, "event"))
+		if (json_object_get(*message, "event"))
+			note_event(q, *message);
+		else if (!note_answer(q, *message))
 			return 1;
-		note_event(q, *message);
 		json_decref(*message);
 		*message = NULL;
 	}
@@ -160,15 +178,14 @@ static int send_all(struct qmp *q, const char *text, size_t length, struct migc_
 	return 0;
 }
 
-int qmp_execute(struct qmp *q, const char *command, json_t *arguments, json_t **result,
-		struct migc_error *err)
+/** Give a command; next_id is its id. */
+static int give(struct qmp *q, const char *command, json_t *arguments, struct migc_error *err)
 {
 	enum migc_qemu_fault fault = q->fault ? q->fault(q->fault_ctx, command)
 					      : MIGC_QEMU_FAULT_NONE;
 	json_t *message = json_pack("{s:s,s:I}", "execute",
 				    fault == MIGC_QEMU_FAULT_ERROR ? UNKNOWN_COMMAND : command,
 				    "id", (json_int_t)++q->next_id);
-	json_t *answer = NULL;
 	char *text;
 	int rc;
 
@@ -182,8 +199,44 @@ int qmp_execute(struct qmp *q, const char *command, json_t *arguments, json_t **
 		return migc_error_set(err, -ENOMEM, "no memory for a QMP command");
 	rc = q->closed ? gone(q, err) : send_all(q, text, strlen(text), err);
 	free(text);
+	return rc != 0 ? rc : send_all(q, "\n", 1, err);
+}
+
+int qmp_begin(struct qmp *q, const char *command, struct migc_error *err)
+{
+	int rc;
+
+	if (q->begun_id)
+		return migc_error_set(err, -EBUSY, "QEMU has not answered the command before");
+	rc = give(q, command, NULL, err);
 	if (rc == 0)
-		rc = send_all(q, "\n", 1, err);
+		q->begun_id = q->next_id;
+	return rc;
+}
+
+int qmp_finish(struct qmp *q, struct migc_error *err)
+{
+	uint64_t deadline = qmp_now_ns() + q->timeout_ms * UINT64_C(1000000);
+
+	while (q->begun_id) {
+		int rc = qmp_poll(q, err);
+
+		if (rc != 0)
+			return rc;
+		if (q->begun_id && qmp_now_ns() > deadline)
+			return migc_error_set(err, -ETIMEDOUT, "QEMU does not answer in time");
+		if (q->begun_id)
+			qmp_idle(q);
+	}
+	return q->begun_rc;
+}
+
+int qmp_execute(struct qmp *q, const char *command, json_t *arguments, json_t **result,
+		struct migc_error *err)
+{
+	json_t *answer = NULL;
+	int rc = give(q, command, arguments, err);
+
 	/* an answer that came too late for its command is not the answer to this one */
 	while (rc == 0) {
 		rc = wait_message(q, &answer, command, err);

@@ -31,6 +31,10 @@ struct qmp {
 	size_t searched; /**< of them, without an end of line */
 	uint64_t next_id;
 	uint64_t stop_ns; /**< CLOCK_MONOTONIC when the last STOP event came; 0: none */
+	uint64_t resume_ns; /**< ... RESUME */
+	unsigned int stops, resumes; /**< events so far */
+	uint64_t begun_id; /**< of the command that qmp_begin() gave; 0: none is on its way */
+	int begun_rc; /**< of the last that was answered: 0, -EREMOTEIO */
 	bool closed;
 };
 
@@ -52,6 +56,14 @@ int qmp_open_again(struct qmp *q, const char *path, struct migc_error *err);
  */
 int qmp_execute(struct qmp *q, const char *command, json_t *arguments, json_t **result,
 		struct migc_error *err);
+/**
+ * Give a command and do not wait: begun_id is 0 when it was answered, which qmp_poll() or any other
+ * command notices. One at a time.
+ * @return 0, -EBUSY, -ESRCH, -ETIMEDOUT.
+ */
+int qmp_begin(struct qmp *q, const char *command, struct migc_error *err);
+/** Wait for the answer to what was begun, if anything was. @return begun_rc; else as above. */
+int qmp_finish(struct qmp *q, struct migc_error *err);
 /** A line of the human monitor. @param text freed with free() */
 int qmp_hmp(struct qmp *q, const char *line, char **text, struct migc_error *err);
 /** Read events that are there. @return 0, -ESRCH. */

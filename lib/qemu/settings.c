@@ -95,8 +95,12 @@ int qemu_plain_stream(struct migc_qemu *q, struct migc_error *err)
 
 void migc_qemu_restore(struct migc_qemu *q)
 {
-	struct migc_error ignored = {0};
+	struct migc_error ignored = {0}, throttle = {0};
 
+	if (migc_qemu_unthrottle(q, &throttle) != 0)
+		migc_log(q->config.log, MIGC_LOG_WARNING,
+			 "the source VM may still be slowed down or stopped: %s (QMP: cont)",
+			 throttle.text);
 	if (q->changes->capabilities || q->changes->bandwidth_changed || q->changes->tls_creds[0])
 		qemu_reconnect(q, &ignored);
 	while (q->changes->capabilities) {

@@ -59,20 +59,38 @@ static int open_bandwidth(struct migc_qemu *q, struct migc_error *err)
 	return rc;
 }
 
+/** Should it fail, whom somebody else has stopped meanwhile is not ours to continue. */
+static int look_who_stopped(struct migc_qemu *q, bool held, struct migc_error *err)
+{
+	char status[64];
+	int rc = qemu_run_state(q, status, sizeof(status), err);
+
+	if (rc == 0 && !held && strcmp(status, "running") != 0)
+		q->info.running = false;
+	return rc;
+}
+
 int migc_qemu_start_switchover(struct migc_qemu *q, struct migc_error *err)
 {
 	char uri[SOCKET_PATH_BYTES + 8];
+	bool held = false;
 	int rc = listen_for_state(q, err);
 
 	if (rc == 0)
 		rc = open_bandwidth(q, err);
+	if (rc == 0)
+		rc = qemu_pulse_hold(q, &held, err);
+	if (rc == 0)
+		rc = look_who_stopped(q, held, err);
 	if (rc != 0)
 		return rc;
 	snprintf(uri, sizeof(uri), "unix:%s", q->socket_path);
-	q->qmp.stop_ns = 0;
+	if (!held)
+		q->qmp.stop_ns = 0;
 	/* before it is said: from here on somebody has to let the guest run again */
 	if (q->info.running)
 		q->changes->phase = GUARDIAN_RESUME;
+	q->changes->held = false;
 	rc = qmp_execute(&q->qmp, "migrate", json_pack("{s:s}", "uri", uri), NULL, err);
 	if (rc == 0)
 		q->switchover = SWITCHOVER_MIGRATING;
@@ -288,5 +306,6 @@ int migc_qemu_resume(struct migc_qemu *q, struct migc_error *err)
 	if (rc != 0)
 		return migc_error_set(err, rc, "%s", error.text);
 	q->changes->phase = GUARDIAN_WATCH;
+	q->changes->held = false;
 	return 0;
 }
