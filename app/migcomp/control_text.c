@@ -64,8 +64,9 @@ static void print_settings(const json_t *p, FILE *out)
 			text(p, "timeout-action"));
 	else
 		fprintf(out, ", timeout none");
-	fprintf(out, ", pause-before-switchover %s\n",
-		json_is_true(json_object_get(p, "pause-before-switchover")) ? "on" : "off");
+	fprintf(out, ", pause-before-switchover %s, throttle %s\n",
+		json_is_true(json_object_get(p, "pause-before-switchover")) ? "on" : "off",
+		text(p, "throttle"));
 }
 
 void control_text_status(const json_t *status, FILE *out)

@@ -49,6 +49,7 @@ static int take_value(enum migc_setting setting, const char *value, json_t **out
 		[MIGC_SETTING_TIMEOUT] = "seconds since the start, or none",
 		[MIGC_SETTING_TIMEOUT_ACTION] = "cancel or suspend",
 		[MIGC_SETTING_PAUSE] = "on or off",
+		[MIGC_SETTING_THROTTLE] = "auto or off",
 	};
 
 	switch (setting) {
@@ -59,6 +60,7 @@ static int take_value(enum migc_setting setting, const char *value, json_t **out
 		*out = is_none(value) ? json_integer(0) : plain_number(value);
 		break;
 	case MIGC_SETTING_TIMEOUT_ACTION:
+	case MIGC_SETTING_THROTTLE:
 		*out = json_string(value);
 		break;
 	case MIGC_SETTING_PAUSE:
@@ -96,7 +98,8 @@ static int take_setting(const char *text, json_t *settings, struct migc_error *e
 	}
 	return migc_error_set(err, -EINVAL,
 			      "set: '%.64s' is not NAME=VALUE with a NAME of downtime-limit, "
-			      "max-bandwidth, timeout, timeout-action, pause-before-switchover",
+			      "max-bandwidth, timeout, timeout-action, pause-before-switchover, "
+			      "throttle",
 			      text);
 }
 

@@ -218,22 +218,12 @@ static int take_codec(const struct options_parse *p, const char *text)
 	return 0;
 }
 
-static int take_throttle(const struct options_parse *p, const char *text)
-{
-	if (!strcmp(text, "off"))
-		return 0;
-	if (!strcmp(text, "auto"))
-		return migc_error_set(p->err, -EINVAL,
-				      "--throttle auto comes with a later release: leave it out or "
-				      "say off");
-	return migc_error_set(p->err, -EINVAL, "--throttle: '%s' is not one of auto, off", text);
-}
-
 static int take_choice(const struct options_parse *p, enum word word, const char *text)
 {
 	static const char *const huffman[] = {"dynamic", "fixed", "default", NULL};
 	static const char *const dirty[] = {"auto", "pagemap", "hash", "none", NULL};
 	static const char *const progress[] = {"auto", "plain", "none", NULL};
+	static const char *const throttle[] = {"off", "auto", NULL};
 	int i = -1;
 
 	switch (word) {
@@ -260,6 +250,13 @@ static int take_choice(const struct options_parse *p, enum word word, const char
 					      "--progress: '%s' is not one of auto, plain, none",
 					      text);
 		p->out->progress = (enum options_progress)i;
+		return 0;
+	case WORD_THROTTLE:
+		i = choice(text, throttle);
+		if (i < 0)
+			return migc_error_set(p->err, -EINVAL,
+					      "--throttle: '%s' is not one of auto, off", text);
+		p->out->settings.throttle = i == 1;
 		return 0;
 	default:
 		break;
@@ -353,8 +350,6 @@ static int take_word(struct options_parse *p, enum word word, const char *text)
 		return take_mem(p, text);
 	case WORD_CODEC:
 		return take_codec(p, text);
-	case WORD_THROTTLE:
-		return take_throttle(p, text);
 	case WORD_MAX_BANDWIDTH:
 		return take_rate(p, text);
 	case WORD_DELTA_CACHE:
@@ -369,6 +364,7 @@ static int take_word(struct options_parse *p, enum word word, const char *text)
 	case WORD_HUFFMAN:
 	case WORD_DIRTY:
 	case WORD_PROGRESS:
+	case WORD_THROTTLE:
 	case WORD_TIMEOUT_ACTION:
 		return take_choice(p, word, text);
 	case WORD_ETHDEV:
@@ -473,7 +469,7 @@ int options_parse(int argc, char **argv, struct options *out, struct migc_error 
 
 	*out = (struct options){.port = OPTIONS_DEFAULT_PORT,
 				.level = 1,
-				.settings = {.downtime_limit_ms = 300},
+				.settings = {.downtime_limit_ms = 300, .throttle = true},
 				.delta_cache_bytes = OPTIONS_DEFAULT_DELTA_CACHE};
 	for (int i = 1; i < argc; i++) {
 		out->help |= !strcmp(argv[i], "--help");

@@ -28,15 +28,16 @@ static int take_bool(const char *name, const json_t *value, bool *out, struct mi
 	return 0;
 }
 
-static int take_action(const char *name, const json_t *value, bool *suspends,
-		       struct migc_error *err)
+/** One of two words. */
+static int take_word(const char *name, const json_t *value, const char *no, const char *yes,
+		     bool *out, struct migc_error *err)
 {
 	const char *text = json_string_value(value);
 
-	if (text == NULL || (strcmp(text, "cancel") != 0 && strcmp(text, "suspend") != 0))
-		return migc_error_set(err, -EINVAL, "Parameter '%s' expects 'cancel' or 'suspend'",
-				      name);
-	*suspends = strcmp(text, "suspend") == 0;
+	if (text == NULL || (strcmp(text, no) != 0 && strcmp(text, yes) != 0))
+		return migc_error_set(err, -EINVAL, "Parameter '%s' expects '%s' or '%s'", name, no,
+				      yes);
+	*out = strcmp(text, yes) == 0;
 	return 0;
 }
 
@@ -60,7 +61,9 @@ static int take(enum migc_setting setting, const char *name, const json_t *value
 		to->timeout_s = (uint32_t)n;
 		return rc;
 	case MIGC_SETTING_TIMEOUT_ACTION:
-		return take_action(name, value, &to->timeout_suspends, err);
+		return take_word(name, value, "cancel", "suspend", &to->timeout_suspends, err);
+	case MIGC_SETTING_THROTTLE:
+		return take_word(name, value, "off", "auto", &to->throttle, err);
 	default:
 		return take_bool(name, value, &to->pause_before_switchover, err);
 	}
@@ -84,12 +87,13 @@ int control_settings_take(const char *name, const json_t *value,
 
 int control_settings_put(const struct migc_settings *settings, json_t *object)
 {
-	json_t *all = json_pack("{s:I, s:I, s:I, s:s, s:b}", "downtime-limit",
+	json_t *all = json_pack("{s:I, s:I, s:I, s:s, s:b, s:s}", "downtime-limit",
 				(json_int_t)settings->downtime_limit_ms, "max-bandwidth",
 				(json_int_t)(settings->max_bandwidth_bits / 8), "timeout",
 				(json_int_t)settings->timeout_s, "timeout-action",
 				settings->timeout_suspends ? "suspend" : "cancel",
-				"pause-before-switchover", (int)settings->pause_before_switchover);
+				"pause-before-switchover", (int)settings->pause_before_switchover,
+				"throttle", settings->throttle ? "auto" : "off");
 	int rc = all && json_object_update(object, all) == 0 ? 0 : -ENOMEM;
 
 	json_decref(all);

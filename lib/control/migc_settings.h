@@ -18,6 +18,7 @@ struct migc_settings {
 	uint32_t timeout_s; /**< since the start; 0: none */
 	bool timeout_suspends; /**< at the timeout: stop the guest and finish, instead of cancel */
 	bool pause_before_switchover;
+	bool throttle; /**< slow a guest down that writes faster than can be sent */
 };
 
 enum migc_setting {
@@ -26,6 +27,7 @@ enum migc_setting {
 	MIGC_SETTING_TIMEOUT,
 	MIGC_SETTING_TIMEOUT_ACTION,
 	MIGC_SETTING_PAUSE,
+	MIGC_SETTING_THROTTLE,
 	MIGC_SETTINGS
 };
 

@@ -13,6 +13,8 @@ void migc_settings_change(struct migc_settings *settings, const struct migc_sett
 		settings->timeout_suspends = change->to.timeout_suspends;
 	if (migc_settings_given(change, MIGC_SETTING_PAUSE))
 		settings->pause_before_switchover = change->to.pause_before_switchover;
+	if (migc_settings_given(change, MIGC_SETTING_THROTTLE))
+		settings->throttle = change->to.throttle;
 }
 
 const char *migc_setting_name(enum migc_setting setting)
@@ -23,6 +25,7 @@ const char *migc_setting_name(enum migc_setting setting)
 		[MIGC_SETTING_TIMEOUT] = "timeout",
 		[MIGC_SETTING_TIMEOUT_ACTION] = "timeout-action",
 		[MIGC_SETTING_PAUSE] = "pause-before-switchover",
+		[MIGC_SETTING_THROTTLE] = "throttle",
 	};
 
 	return names[setting];

@@ -41,6 +41,8 @@ struct engine {
 	uint64_t begin_ns; /**< when the run began */
 	uint64_t connected_ns; /**< when the peer was there; a receiver may have waited for days */
 	uint32_t expected_downtime_ms; /**< source; UINT32_MAX: not known */
+	unsigned int
+		throttle_percent; /**< source: of its time that the guest is kept from running */
 	bool verified;
 	uint64_t setup_end_ns; /**< when the first round began */
 	uint64_t end_ns;
@@ -143,6 +145,8 @@ void engine_control_publish(struct engine *e, uint64_t now_ns);
 
 /* engine_report.c */
 
+/** Bytes on the wire so far, of all workers. */
+uint64_t engine_wire_bytes(const struct engine *e);
 void engine_fill_report(struct engine *e, const char *state);
 /** Workers are about to go: what they counted stays in later reports. */
 void engine_keep_counters(struct engine *e);

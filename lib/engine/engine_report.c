@@ -95,6 +95,18 @@ static void add_drops(struct migc_report *r, const struct worker_counters *c)
 	r->drops.blocks_failed += c->blocks_failed;
 }
 
+uint64_t engine_wire_bytes(const struct engine *e)
+{
+	struct worker_counters c;
+	uint64_t bytes = 0;
+
+	for (unsigned int i = 0; i < e->worker_count; i++) {
+		worker_read_counters(&e->workers[i], &c);
+		bytes += c.wire_bytes;
+	}
+	return bytes;
+}
+
 static void add_workers(struct engine *e, struct migc_report *r)
 {
 	for (unsigned int i = 0; e->workers && i < e->worker_count; i++) {
@@ -144,9 +156,31 @@ static void add_rounds(const struct engine *e, struct migc_report *r)
 
 		r->round[i].pages = record[i].pages;
 		r->round[i].bytes = record[i].guest_bytes;
+		r->round[i].wire_bytes = record[i].wire_bytes - (i ? record[i - 1].wire_bytes : 0);
 		r->round[i].ms = ns / NS_PER_MS;
+		r->round[i].dirty_pages_rate = record[i].dirty_rate;
+		r->round[i].expected_downtime_ms = record[i].expected_downtime_ms;
+		r->round[i].has_expected_downtime = record[i].expected_downtime_ms != UINT32_MAX;
+		r->round[i].throttle_percent = record[i].throttle_percent;
 	}
 	r->ram.dirty_pages_rate = rounds_dirty_rate(e->rounds);
+}
+
+static void add_throttle(const struct engine *e, struct migc_report *r)
+{
+	static const char *const methods[] = {
+		[MIGC_QEMU_THROTTLE_NONE] = "none",
+		[MIGC_QEMU_THROTTLE_PULSES] = "stop-cont",
+		[MIGC_QEMU_THROTTLE_DIRTY_LIMIT] = "dirty-limit",
+	};
+	struct migc_qemu_throttle throttle = {0};
+
+	if (e->qemu)
+		migc_qemu_throttle_stats(e->qemu, &throttle);
+	snprintf(r->throttle.method, sizeof(r->throttle.method), "%s", methods[throttle.method]);
+	r->throttle.percent = throttle.percent;
+	r->throttle.pulses = throttle.pulses;
+	r->throttle.stood_ms = throttle.stood_ms;
 }
 
 static void add_dirty(const struct engine *e, struct migc_report *r)
@@ -239,6 +273,7 @@ void engine_fill_report(struct engine *e, const char *state)
 	r->compression.in_bytes = r->ram.normal_pages * MIGC_PAGE_BYTES;
 	add_lanes(e, r);
 	add_rounds(e, r);
+	add_throttle(e, r);
 	add_dirty(e, r);
 	add_port(e->lanes, r);
 	add_names(e, r);

@@ -416,6 +416,21 @@ void rounds_close(struct rounds *r, uint64_t now_ns, uint64_t wire_bytes)
 	record->wire_bytes = wire_bytes;
 	record->begin_ns = r->settled_ns > r->begin_ns ? r->settled_ns : r->begin_ns;
 	record->end_ns = now_ns;
+	record->dirty_rate = 0;
+	record->expected_downtime_ms = UINT32_MAX;
+	record->throttle_percent = 0;
+}
+
+void rounds_note(struct rounds *r, uint32_t expected_downtime_ms, uint32_t throttle_percent)
+{
+	struct rounds_record *record;
+
+	if (r->record_count == 0)
+		return;
+	record = &r->record[r->record_count - 1];
+	record->dirty_rate = r->dirty_rate;
+	record->expected_downtime_ms = expected_downtime_ms;
+	record->throttle_percent = throttle_percent;
 }
 
 int rounds_scan(struct rounds *r, uint64_t now_ns, uint64_t enough, uint64_t *pages,

@@ -30,6 +30,10 @@ struct rounds_record {
 	uint64_t pages, guest_bytes;
 	uint64_t wire_bytes; /**< at its end, since the start */
 	uint64_t begin_ns, end_ns;
+	/* of the scan after it */
+	uint64_t dirty_rate; /**< pages a second */
+	uint32_t expected_downtime_ms; /**< UINT32_MAX: not known */
+	uint32_t throttle_percent; /**< during it */
 };
 
 /** @param dirty armed already; NULL: no page changes once the first round has begun. */
@@ -74,6 +78,8 @@ int rounds_begin(struct rounds *r, uint32_t round, bool final, bool raw, struct 
 int rounds_feed(struct rounds *r, uint64_t now_ns, struct migc_error *err);
 /** A round was closed by the destination. */
 void rounds_close(struct rounds *r, uint64_t now_ns, uint64_t wire_bytes);
+/** What the scan after the round just closed led to. */
+void rounds_note(struct rounds *r, uint32_t expected_downtime_ms, uint32_t throttle_percent);
 /**
  * Find out how many pages are dirty. A scan of a moment ago is believed when it says that there
  * are more than `enough`; else the end is near and it is made sure of by another.

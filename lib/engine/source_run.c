@@ -7,10 +7,6 @@
 
 #define TICK_NS UINT64_C(50000000)
 #define QEMU_POLL_NS UINT64_C(100000000)
-/** From a scan to a guest that has stopped. */
-#define STOP_MS 50u
-/** Pages of the last scan below which it is worth to look again before deciding. */
-#define SCAN_ENOUGH_BYTES (64u << 20)
 
 static void fail(struct source *s, const struct migc_error *error)
 {
@@ -61,23 +57,6 @@ static void begin_round(struct source *s, const struct migc_action *action)
 		fail(s, &error);
 	else
 		s->feeding = true;
-}
-
-static void scan(struct source *s)
-{
-	struct migc_error error = {0};
-	struct migc_event *event;
-	uint64_t pages;
-	int rc = rounds_scan(s->e->rounds, clock_now_ns(), SCAN_ENOUGH_BYTES / MIGC_PAGE_BYTES,
-			     &pages, &error);
-
-	if (rc != 0) {
-		fail(s, &error);
-		return;
-	}
-	event = event_queue_add(&s->events, MIGC_EV_SCANNED);
-	event->pages = pages;
-	event->more_pages = rounds_dirty_rate(s->e->rounds) * STOP_MS / 1000;
 }
 
 static void stop_guest(struct source *s)
@@ -152,7 +131,10 @@ static void act(struct source *s, const struct migc_action *action)
 		begin_round(s, action);
 		break;
 	case MIGC_ACTION_SCAN:
-		scan(s);
+		source_scan(s);
+		break;
+	case MIGC_ACTION_THROTTLE:
+		source_throttle(s, action->percent);
 		break;
 	case MIGC_ACTION_STOP_GUEST:
 		stop_guest(s);
@@ -300,7 +282,7 @@ static void handle_events(struct source *s)
 		event.now_ns = clock_now_ns();
 		if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_ROUND_DONE &&
 		    s->e->rounds)
-			rounds_close(s->e->rounds, event.now_ns, 0);
+			rounds_close(s->e->rounds, event.now_ns, engine_wire_bytes(s->e));
 		if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_COMMITTED)
 			s->e->resumed_ns = event.now_ns;
 		if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_READY)
@@ -310,6 +292,8 @@ static void handle_events(struct source *s)
 		while (!s->finished && migc_source_action(s->session, &action))
 			act(s, &action);
 		s->e->expected_downtime_ms = migc_source_expected_downtime_ms(s->session);
+		if (event.type == MIGC_EV_SCANNED)
+			source_scanned(s);
 		engine_tell(s->e, migc_source_state(s->session));
 	}
 }
@@ -335,6 +319,7 @@ static void run(struct source *s)
 		if (s->saving)
 			poll_saving(s);
 		poll_qemu(s, now);
+		source_poll_throttle(s, now);
 		engine_advise_ladders(s->e, now);
 		engine_share_bandwidth(s->e, now);
 		poll_operator(s, now);

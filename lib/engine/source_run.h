@@ -27,6 +27,17 @@ struct source {
 	uint64_t tick_ns;
 };
 
+/* source_converge.c: how far the guest is ahead, and what is done about it */
+
+/** SCAN: which pages are dirty, and how many more there will be. */
+void source_scan(struct source *s);
+/** What the session made of it goes into the round's record. */
+void source_scanned(struct source *s);
+/** THROTTLE: the guest runs so much less from now on; 0: not any more. */
+void source_throttle(struct source *s, unsigned int percent);
+/** Often: pulses; and --throttle may have been changed. */
+void source_poll_throttle(struct source *s, uint64_t now_ns);
+
 /* source_session.c: making a session */
 
 /** The session, its HELLO with it. @return 0, -errno. */

@@ -77,6 +77,7 @@ int source_open_session(struct source *s, struct migc_error *err)
 	if (rc == 0) {
 		fill_hello(s, &config->hello);
 		config->live = e->qemu != NULL && e->config->dirty != MIGC_DIRTY_NONE;
+		config->throttle = e->settings.throttle;
 		config->downtime_limit_ms = e->settings.downtime_limit_ms;
 		config->fixed_cost_ms = FIXED_COST_MS;
 		if (e->config->verify)

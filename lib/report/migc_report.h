@@ -22,7 +22,12 @@ struct json_t;
 struct migc_report_round {
 	uint64_t pages;
 	uint64_t bytes; /**< guest bytes */
+	uint64_t wire_bytes;
 	uint64_t ms;
+	uint64_t dirty_pages_rate; /**< pages a second, by the scan after it */
+	uint64_t expected_downtime_ms;
+	bool has_expected_downtime; /**< as the scan after it has it */
+	uint32_t throttle_percent; /**< while it was sent */
 };
 
 struct migc_report {
@@ -32,6 +37,12 @@ struct migc_report {
 	char state[32]; /**< of the session, as in states.md */
 	uint64_t total_time_ms, downtime_ms, setup_time_ms, expected_downtime_ms;
 	bool has_expected_downtime;
+	/** Source: a guest that wrote faster than could be sent. */
+	struct {
+		uint32_t percent; /**< of its time that it was kept from running, the last */
+		char method[16]; /**< "none", "stop-cont", "dirty-limit" */
+		uint64_t pulses, stood_ms; /**< stop-cont: how often it stood, how long in all */
+	} throttle;
 	struct {
 		uint64_t total_bytes; /**< guest RAM */
 		uint64_t transferred_bytes; /**< payload and headers on the wire */

@@ -213,6 +213,16 @@ static json_t *drops(const struct migc_report *r)
 	return o;
 }
 
+static json_t *throttle(const struct migc_report *r)
+{
+	json_t *o = json_object();
+
+	put_text(&o, "method", r->throttle.method);
+	put_number(&o, "pulses", r->throttle.pulses);
+	put_number(&o, "stood-ms", r->throttle.stood_ms);
+	return o;
+}
+
 static json_t *rounds(const struct migc_report *r)
 {
 	json_t *all = json_array();
@@ -222,7 +232,12 @@ static json_t *rounds(const struct migc_report *r)
 
 		put_number(&o, "pages", r->round[i].pages);
 		put_number(&o, "bytes", r->round[i].bytes);
+		put_number(&o, "wire-bytes", r->round[i].wire_bytes);
 		put_number(&o, "ms", r->round[i].ms);
+		put_number(&o, "dirty-pages-rate", r->round[i].dirty_pages_rate);
+		if (r->round[i].has_expected_downtime)
+			put_number(&o, "expected-downtime", r->round[i].expected_downtime_ms);
+		put_number(&o, "cpu-throttle-percentage", r->round[i].throttle_percent);
 		if (!o || json_array_append_new(all, o)) {
 			json_decref(all);
 			return NULL;
@@ -243,6 +258,10 @@ json_t *migc_report_value(const struct migc_report *r)
 	put_number(&o, "setup-time", r->setup_time_ms);
 	if (r->has_expected_downtime)
 		put_number(&o, "expected-downtime", r->expected_downtime_ms);
+	if (r->source) {
+		put_number(&o, "cpu-throttle-percentage", r->throttle.percent);
+		put(&o, "throttle", throttle(r));
+	}
 	put(&o, "verified", json_boolean(r->verified));
 	put(&o, "ram", ram(r));
 	put(&o, "compression", compression(r));

@@ -57,6 +57,13 @@ static void add_times(struct text *t, const struct migc_report *r)
 	if (r->has_expected_downtime)
 		add(t, " (expected %llu ms)", (unsigned long long)r->expected_downtime_ms);
 	add(t, "\n");
+	if (r->throttle.percent)
+		add(t,
+		    "  throttle     %u %% at the end by %s, the guest stood %llu ms in %llu "
+		    "pulses\n",
+		    r->throttle.percent, r->throttle.method,
+		    (unsigned long long)r->throttle.stood_ms,
+		    (unsigned long long)r->throttle.pulses);
 }
 
 static void add_ram(struct text *t, const struct migc_report *r)
@@ -242,5 +249,7 @@ int migc_report_line(const struct migc_report *report, char *out, size_t capacit
 	if (report->has_expected_downtime)
 		add(&t, ", downtime would be %llu ms",
 		    (unsigned long long)report->expected_downtime_ms);
+	if (report->throttle.percent)
+		add(&t, ", guest throttled by %u %%", report->throttle.percent);
 	return (int)t.length;
 }

@@ -448,6 +448,8 @@ void migc_source_set_downtime_limit(struct migc_source *s, uint32_t downtime_lim
 
 void migc_source_set_throttle(struct migc_source *s, bool throttle)
 {
+	if (s->config.throttle == throttle)
+		return;
 	s->config.throttle = throttle;
 	s->throttle = (struct migc_throttle){0};
 }

@@ -96,12 +96,14 @@ static void parameters_have_qemus_units(void **state)
 
 	(void)state;
 	assert_int_equal(parse_text("{\"execute\":\"migrate-set-parameters\",\"arguments\":"
-				    "{\"max-bandwidth\":12500000,\"timeout-action\":\"suspend\"}}",
+				    "{\"max-bandwidth\":12500000,\"timeout-action\":\"suspend\","
+				    "\"throttle\":\"auto\"}}",
 				    &r),
 			 0);
 	assert_int_equal(r.order.type, MIGC_ORDER_SET);
-	assert_int_equal(r.order.change.given,
-			 1u << MIGC_SETTING_MAX_BANDWIDTH | 1u << MIGC_SETTING_TIMEOUT_ACTION);
+	assert_int_equal(r.order.change.given, 1u << MIGC_SETTING_MAX_BANDWIDTH |
+						       1u << MIGC_SETTING_TIMEOUT_ACTION |
+						       1u << MIGC_SETTING_THROTTLE);
 	assert_int_equal(r.order.change.to.max_bandwidth_bits, 100000000);
 	assert_true(r.order.change.to.timeout_suspends);
 	control_request_free(&r);
@@ -112,7 +114,7 @@ static void only_what_is_given_changes(void **state)
 	struct migc_settings_change change = {
 		.given = 1u << MIGC_SETTING_TIMEOUT | 1u << MIGC_SETTING_PAUSE,
 		.to = {.timeout_s = 9, .pause_before_switchover = true}};
-	struct migc_settings s = {300, 1000, 5, true, false};
+	struct migc_settings s = {300, 1000, 5, true, false, true};
 
 	(void)state;
 	migc_settings_change(&s, &change);
@@ -121,11 +123,13 @@ static void only_what_is_given_changes(void **state)
 	assert_int_equal(s.timeout_s, 9);
 	assert_true(s.timeout_suspends);
 	assert_true(s.pause_before_switchover);
+	assert_true(s.throttle);
 	change.given = (1u << MIGC_SETTINGS) - 1;
 	migc_settings_change(&s, &change);
 	assert_int_equal(s.downtime_limit_ms, 0);
 	assert_int_equal(s.max_bandwidth_bits, 0);
 	assert_false(s.timeout_suspends);
+	assert_false(s.throttle);
 }
 
 static void an_unknown_command_has_its_class_and_gives_the_id_back(void **state)

@@ -38,13 +38,14 @@ static void settings_are_words_of_the_command_line_and_become_qemus_units(void *
 {
 	(void)state;
 	assert_int_equal(parse("set max-bandwidth=100m downtime-limit=500 timeout=none "
-			       "timeout-action=suspend pause-before-switchover=on"),
+			       "timeout-action=suspend pause-before-switchover=on throttle=off"),
 			 0);
 	assert_int_equal(setting("max-bandwidth"), 12500000);
 	assert_int_equal(setting("downtime-limit"), 500);
 	assert_true(json_is_integer(json_object_get(words.settings, "timeout")));
 	assert_int_equal(setting("timeout"), 0);
 	assert_true(json_is_true(json_object_get(words.settings, "pause-before-switchover")));
+	assert_string_equal(json_string_value(json_object_get(words.settings, "throttle")), "off");
 	assert_int_equal(parse("set max-bandwidth=none"), 0);
 	assert_int_equal(setting("max-bandwidth"), 0);
 }

@@ -97,6 +97,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(o.block_pages | o.settings.timeout_s | o.mtu | o.gateway, 0);
 	assert_int_equal(o.settings.max_bandwidth_bits, 0);
 	assert_false(o.verify || o.no_fallback || o.insecure || o.settings.timeout_suspends || o.help);
+	assert_true(o.settings.throttle);
 	assert_null(o.ethdev);
 	assert_null(o.compressdev);
 	assert_null(o.report);
@@ -145,6 +146,7 @@ static void every_word_of_a_sender_is_taken(void **state)
 	assert_true(o.settings.max_bandwidth_bits == UINT64_C(10000000000));
 	assert_int_equal(o.settings.timeout_s, 60);
 	assert_true(o.settings.timeout_suspends);
+	assert_false(o.settings.throttle);
 	assert_true(o.verify);
 	assert_int_equal(o.progress, OPTIONS_PROGRESS_PLAIN);
 	assert_string_equal(o.report, "-");
@@ -312,7 +314,6 @@ static void what_a_later_release_brings_says_so(void **state)
 	refuse(SEND GUEST PSK " --codec zstd --huffman fixed", "zstd has levels only");
 	refuse(SEND GUEST PSK " --codec zstd --level 20", "1 to 19");
 	refuse(SEND GUEST PSK " --codec deflate --level 10", "1 to 9");
-	refuse(SEND GUEST PSK " --throttle auto", "later release");
 	refuse("send --connect [fe80::1]:4433 --ip 10.0.0.1/24" GUEST PSK,
 	       "IPv6 is not supported yet");
 	refuse("send --connect fe80::1 --ip 10.0.0.1/24" GUEST PSK, "IPv6 is not supported yet");
