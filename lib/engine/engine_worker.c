@@ -72,6 +72,7 @@ static int open_worker(struct engine *e, unsigned int i, struct migc_error *err)
 	w->count = e->worker_count;
 	w->number = e->slot * e->worker_count + i;
 	w->udp_port = (uint16_t)(lanes_udp_port(e->lanes, e->slot) + i);
+	w->first_peer = e->config->source ? e->config->connect.ip : 0;
 	w->tx_bits_per_s = e->bandwidth.share_bits_per_s[i];
 	if (byte_fifo_init(&w->to_peer, WORKER_FIFO_BYTES) != 0 ||
 	    byte_fifo_init(&w->from_peer, WORKER_FIFO_BYTES) != 0)

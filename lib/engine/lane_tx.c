@@ -76,6 +76,11 @@ static unsigned int make_datagrams(struct lane *l, struct worker *w, struct rte_
 	uint64_t share = __atomic_load_n(&w->tx_bits_per_s, __ATOMIC_RELAXED);
 	unsigned int made = 0;
 
+	/* the first datagram would be lost, and sent again only when QUIC has waited for an answer
+	 */
+	if (w->first_peer && !migc_inet_ready(l->inet, w->first_peer, now_ns))
+		return 0;
+	w->first_peer = 0;
 	for (unsigned int i = 0; i < LANE_BURST && bandwidth_allows(&w->tx_pace, share, now_ns);
 	     i++) {
 		struct rte_mbuf *m = rte_pktmbuf_alloc(l->pool);

@@ -63,6 +63,8 @@ struct worker {
 
 	struct migc_transport *transport;
 	uint16_t udp_port;
+	uint32_t first_peer; /**< source: nothing is made for it before ARP knows the way; 0: known
+			      */
 	struct bandwidth_pace tx_pace; /**< --max-bandwidth */
 
 	/* data path: one of the two */

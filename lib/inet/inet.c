@@ -136,6 +136,13 @@ int migc_inet_output(struct migc_inet *inet, uint8_t *payload, size_t length,
 	return 0;
 }
 
+bool migc_inet_ready(struct migc_inet *inet, uint32_t ip, uint64_t now_ns)
+{
+	uint32_t hop = next_hop(inet, ip);
+
+	return hop == 0 || neighbour_get(inet, hop, now_ns)->state == NEIGHBOUR_KNOWN;
+}
+
 void migc_inet_stats(const struct migc_inet *inet, struct migc_inet_stats *out)
 {
 	*out = inet->stats;

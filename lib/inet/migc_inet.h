@@ -99,6 +99,11 @@ int migc_inet_output(struct migc_inet *inet, uint8_t *payload, size_t length,
 		     const struct migc_addr *to, uint16_t from_port, unsigned int offload,
 		     uint64_t now_ns, size_t *frame_bytes);
 /**
+ * Could a datagram go to that address now, or is its next hop still to be asked for? It is asked
+ * for from then on. true as well where migc_inet_output() says that there is no route.
+ */
+bool migc_inet_ready(struct migc_inet *inet, uint32_t ip, uint64_t now_ns);
+/**
  * An ARP request that is due (first, repeated each second while unresolved and wanted, or a
  * refresh of an ageing entry in use), if any.
  * @param frame at least 60 bytes @return its length or 0.

@@ -39,8 +39,9 @@ static void an_unknown_neighbour_is_asked_for_and_then_sent_to(void **state)
 	size_t length;
 
 	(void)state;
-	assert_int_equal(send_at(inet, SECOND), -EAGAIN);
+	assert_false(migc_inet_ready(inet, PEER_IP, SECOND));
 	assert_int_equal(poll_at(inet, SECOND), 60);
+	assert_int_equal(send_at(inet, SECOND), -EAGAIN);
 	assert_memory_equal(frame, broadcast_mac, 6);
 	assert_memory_equal(frame + 6, own_mac, 6);
 	assert_int_equal(get16(frame + 20), 1);
@@ -51,6 +52,7 @@ static void an_unknown_neighbour_is_asked_for_and_then_sent_to(void **state)
 	assert_int_equal(rx.verdict, MIGC_INET_ARP);
 	assert_int_equal(rx.learned_ip, PEER_IP);
 	assert_memory_equal(rx.learned_mac, peer_mac, 6);
+	assert_true(migc_inet_ready(inet, PEER_IP, SECOND));
 	assert_int_equal(send_at(inet, SECOND), 0);
 	assert_memory_equal(frame, peer_mac, 6);
 	migc_inet_stats(inet, &stats);
