@@ -6,6 +6,7 @@ here is how each failure is made to happen; scripts/check-states compares the na
 import os
 import resource
 import signal
+import threading
 import time
 
 from harness import states_md
@@ -145,9 +146,11 @@ def pausing(places):
 
 
 def go_on(cell):
-    """The operator's word in PAUSE."""
+    """The operator's word in PAUSE. Who takes it may be held in the next state before answering."""
     cell.sender.wait_state("PAUSE")
-    cell.sender.told("continue")
+    thread = threading.Thread(target=cell.sender.operate, args=("continue",))
+    thread.start()
+    cell.chain.context.on_exit(thread.join)
 
 
 def each_held(cell, line, happen):

@@ -8,6 +8,7 @@ import os
 import re
 
 from harness.context import Shape
+from harness.matrix import SENDER_WORDS
 from harness.registry import check, system_test
 
 EARLY = 10
@@ -54,7 +55,7 @@ def one_guest_goes_to_and_fro(context):
     taken = {}
     for hop in range(1, context.hops + 1):
         destination = context.destination(source.shape)
-        pair = context.start_migration(source, destination, ["--verify"], port="af_packet",
+        pair = context.start_migration(source, destination, SENDER_WORDS, port="af_packet",
                                        link=link, back=hop % 2 == 0)
         context.finish_migration(*pair, source, destination)
         source.kill()

@@ -12,7 +12,9 @@ from .context import Shape, wait_until
 from .registry import Failure, check
 
 SMALL = Shape(mib=160, fill=24, rate=4)
-END_SECONDS = 60
+HELD_SECONDS, END_SECONDS = 90, 60
+# to converge is not what is tried here, and the machine may be busy
+SENDER_WORDS = ["--verify", "--downtime-limit", "5000"]
 
 
 class Cell:
@@ -48,7 +50,7 @@ class Cell:
             environment=self.environment if self.machine == "destination" else None, **where)
         self.receiver.wait_listening()
         self.sender = self.chain.context.endpoint(
-            "send", ["--qmp", self.source.qmp_path, "--verify", *words["source"]],
+            "send", ["--qmp", self.source.qmp_path, *SENDER_WORDS, *words["source"]],
             environment=self.environment if self.machine == "source" else None, **where)
         if hold:
             self.wait_held()
@@ -63,7 +65,7 @@ class Cell:
 
     def wait_held(self, place=None):
         place = place or self.place
-        self.own.wait_line("injected: at %s$" % place)
+        self.own.wait_line("injected: at %s$" % place, HELD_SECONDS)
         wait_until(lambda: process_state(self.own.process.pid) == "T",
                    "%s stops in %s" % (self.own.name, place))
 
@@ -180,7 +182,7 @@ class Chain:
     def move(self):
         """What must always work in the end."""
         destination = self.context.destination(self.shape)
-        pair = self.context.start_migration(self.source, destination, ["--verify"],
+        pair = self.context.start_migration(self.source, destination, SENDER_WORDS,
                                             port="af_packet", link=self.link)
         self.context.finish_migration(*pair, self.source, destination)
 
