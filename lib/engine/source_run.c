@@ -61,7 +61,7 @@ static void begin_round(struct source *s, const struct migc_action *action)
 
 static void stop_guest(struct source *s)
 {
-	struct migc_error error = {0};
+	struct migc_error error = {0}, ignored = {0};
 	struct engine *e = s->e;
 
 	if (e->qemu == NULL) {
@@ -69,7 +69,7 @@ static void stop_guest(struct source *s)
 		return;
 	}
 	/* asked while the guest still runs: to look for such holes takes 10 ms a GiB */
-	if (e->dirty && migc_qemu_discards_memory(e->qemu, &s->may_lose_pages, &error) != 0)
+	if (e->dirty && migc_qemu_discards_memory(e->qemu, &s->may_lose_pages, &ignored) != 0)
 		s->may_lose_pages = true;
 	if (migc_qemu_check_unchanged(e->qemu, &error) != 0 ||
 	    migc_qemu_start_switchover(e->qemu, &error) != 0)
