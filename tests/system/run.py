@@ -28,6 +28,8 @@ from harness.leaks import TOKEN_VARIABLE, Snapshot  # noqa: E402
 from harness.registry import REGISTERED, Failure, Skip  # noqa: E402
 
 PASSED, FAILED, SKIPPED = 0, 1, 77
+# a program with sanitizers may take so much longer
+SANITIZED_SLOWER = 3
 
 
 def run_inside(test, context, log_path):
@@ -62,7 +64,8 @@ def fork_and_wait(test, context, log_path):
             status = run_inside(test, context, log_path)
         finally:
             os._exit(status)
-    end = time.monotonic() + test.timeout
+    timeout = test.timeout * (SANITIZED_SLOWER if Context.sanitized else 1)
+    end = time.monotonic() + timeout
     while True:
         pid, status = os.waitpid(child, os.WNOHANG)
         if pid == child:
@@ -70,7 +73,7 @@ def fork_and_wait(test, context, log_path):
         if time.monotonic() > end:
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            return FAILED, "not done within %d s" % test.timeout
+            return FAILED, "not done within %d s" % timeout
         time.sleep(0.02)
     reason = ""
     if os.path.exists(log_path):
