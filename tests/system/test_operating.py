@@ -13,6 +13,9 @@ from harness.registry import check, system_test
 
 # the fixed cost of a switchover is more than this: no round is the last
 NEVER = ["--downtime-limit", "1"]
+# and with this the second one is, however slow the machine is
+SOON = ["--downtime-limit", "2000000"]
+PAUSE = [*SOON, "--pause-before-switchover"]
 
 
 def booted(context, **shape):
@@ -77,15 +80,14 @@ def settings_take_effect_while_it_runs(context):
     sender.wait_round(4)
     text = sender.told("status")
     check("max-bandwidth none" in text and "downtime-limit 1 ms" in text, "status: %s", text)
-    sender.told("set", "downtime-limit=2000")
+    sender.told("set", "downtime-limit=2000000")
     context.finish_migration(sender, receiver, source, destination)
 
 
 @system_test(timeout=120)
 def a_pause_has_all_ram_there_and_continue_completes_it(context):
     source, destination = booted(context, rate=20)
-    sender, receiver = context.start_migration(source, destination,
-                                               ["--pause-before-switchover", "--verify"])
+    sender, receiver = context.start_migration(source, destination, [*PAUSE, "--verify"])
     sender.wait_state("CONNECT", "HELLO")
     status, _, err = sender.operate("continue")
     check(status == 1 and "not in expected state" in err, "continue too soon: %d, %s", status, err)
@@ -102,7 +104,7 @@ def a_pause_has_all_ram_there_and_continue_completes_it(context):
 @system_test(full=True, timeout=180)
 def a_pause_of_a_minute_keeps_the_connection(context):
     source, destination = booted(context, rate=20)
-    sender, receiver = context.start_migration(source, destination, ["--pause-before-switchover"])
+    sender, receiver = context.start_migration(source, destination, PAUSE)
     sender.wait_state("PAUSE")
     time.sleep(60)
     check_same_ram(source, destination)
@@ -130,7 +132,7 @@ def a_pause_can_be_asked_for_while_it_runs_and_suspend_does_not_end_it(context):
 def a_timeout_cancels_a_pause(context):
     source, destination = booted(context, rate=20)
     settings = source.settings()
-    sender, receiver = context.start_migration(source, destination, ["--pause-before-switchover"])
+    sender, receiver = context.start_migration(source, destination, PAUSE)
     sender.wait_state("PAUSE")
     sender.told("set", "timeout=1")
     sender.expect(2, 30)
@@ -143,7 +145,7 @@ def a_timeout_cancels_a_pause(context):
 def cancel_lets_the_source_run_on(context, state):
     source, destination = booted(context, rate=20)
     settings = source.settings()
-    words = ["--pause-before-switchover"] if state == "PAUSE" else []
+    words = PAUSE if state == "PAUSE" else SOON
     if state in ("ROUND", "SCAN"):
         words = [*NEVER, "--max-bandwidth", "200m"]
     sender, receiver = context.start_migration(source, destination, words)
@@ -180,7 +182,7 @@ def a_receiver_can_be_cancelled_and_takes_no_settings(context):
 def a_death_in_a_pause_lets_the_source_run_on(context, who):
     source, destination = booted(context, rate=20)
     settings = source.settings()
-    sender, receiver = context.start_migration(source, destination, ["--pause-before-switchover"])
+    sender, receiver = context.start_migration(source, destination, PAUSE)
     sender.wait_state("PAUSE")
     dead, other = (sender, receiver) if who == "sender" else (receiver, sender)
     dead.signal(signal.SIGKILL)
