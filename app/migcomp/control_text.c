@@ -83,6 +83,10 @@ void control_text_status(const json_t *status, FILE *out)
 			"  the guest is stopped and all its RAM is at the receiver: continue or "
 			"cancel\n");
 	print_progress(status, source, out);
+	if (number(status, "cpu-throttle-percentage"))
+		fprintf(out,
+			"  throttle     the guest is kept from running for %lld %% of the time\n",
+			number(status, "cpu-throttle-percentage"));
 	if (source && expected)
 		fprintf(out, "  downtime     would be %lld ms\n",
 			(long long)json_integer_value(expected));

@@ -32,6 +32,7 @@ static json_t *status(const struct migc_control_view *v)
 	int rc = 0;
 
 	if (v->source) {
+		json_object_set_new(o, "cpu-throttle-percentage", number(r->throttle.percent));
 		json_object_set_new(o, "parameters", json_object());
 		rc = control_settings_put(&v->settings, json_object_get(o, "parameters"));
 	}

@@ -162,10 +162,12 @@ static void a_view_is_answered_with_the_reports_names(void **state)
 	v->report.expected_downtime_ms = 77;
 	v->settings.max_bandwidth_bits = 8000;
 	v->wire_bits_per_s = 1500000;
+	v->report.throttle.percent = 30;
 	o = control_answer_view(CONTROL_QUERY_STATUS, v);
 	assert_string_equal(json_string_value(json_object_get(o, "guest")), "vm1");
 	assert_string_equal(json_string_value(json_object_get(o, "status")), "pre-switchover");
 	assert_int_equal(json_integer_value(json_object_get(o, "expected-downtime")), 77);
+	assert_int_equal(json_integer_value(json_object_get(o, "cpu-throttle-percentage")), 30);
 	assert_int_equal(
 		json_integer_value(json_object_get(json_object_get(o, "ram"), "remaining")), 4096);
 	assert_int_equal(json_integer_value(json_object_get(json_object_get(o, "parameters"),
