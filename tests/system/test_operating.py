@@ -12,7 +12,7 @@ from harness.context import Shape, wait_until
 from harness.registry import check, system_test
 
 # the fixed cost of a switchover is more than this: no round is the last
-NEVER = ["--downtime-limit", "1"]
+NEVER = ["--downtime-limit", "1", "--throttle", "off"]
 # and with this the second one is, however slow the machine is
 SOON = ["--downtime-limit", "2000000"]
 PAUSE = [*SOON, "--pause-before-switchover"]

@@ -37,6 +37,8 @@ GOOD = {
     "set-none": set_to(max_bandwidth=0, timeout=0),
     "set-all": set_to(guest="vm1", downtime_limit=300, max_bandwidth=12500000, timeout=60,
                       timeout_action="suspend", pause_before_switchover=True),
+    "throttle-auto": set_to(throttle="auto"),
+    "throttle-off": set_to(throttle="off"),
     "id-number": line("query-status", id=7),
     "id-object": line("query-status", id={"a": [1, None]}),
     "id-null": line("query-status", id=None),
@@ -88,6 +90,8 @@ BAD = {
     "timeout-negative": set_to(timeout=-1),
     "action-unknown": set_to(timeout_action="resume"),
     "action-bool": set_to(timeout_action=True),
+    "throttle-unknown": set_to(throttle="on"),
+    "throttle-bool": set_to(throttle=True),
     "pause-number": set_to(pause_before_switchover=1),
     "pause-string": set_to(pause_before_switchover="on"),
 }
