@@ -10,6 +10,9 @@
 /** Scan ahead when the rest of the round takes no longer than this. */
 #define SCAN_AHEAD_NS (MIGC_DIRTY_SETTLE_NS + UINT64_C(20000000))
 
+/** The rate of dirtying is told of no less time. */
+#define RATE_OVER_NS UINT64_C(200000000)
+
 struct region_pages {
 	uint64_t pages;
 	uint64_t *due; /**< of this round, not handed out */
@@ -51,7 +54,8 @@ struct rounds {
 	uint64_t begin_ns;
 	uint64_t scan_ns; /**< when the last scan (or arming) was made */
 	uint64_t settled_ns; /**< when what is due may be read */
-	uint64_t dirty_rate; /**< pages a second, of the last scan */
+	uint64_t dirty_rate; /**< pages a second, of late */
+	uint64_t rate_ns, rate_pages; /**< since when, and how many, not in dirty_rate yet */
 	uint64_t *holes; /**< rounds_next_holes(): map of the region being walked */
 	unsigned int hole_region;
 	uint64_t hole_cursor;
@@ -90,6 +94,7 @@ int rounds_create(const struct migc_guestmem *gm, struct migc_dirty *dirty, stru
 	r->idle_ctx = idle_ctx;
 	r->regions = migc_guestmem_regions(gm);
 	r->scan_ns = clock_now_ns();
+	r->rate_ns = r->scan_ns;
 	for (unsigned int i = 0; i < r->regions; i++) {
 		struct region_pages *p = &r->region[i];
 
@@ -212,9 +217,13 @@ static int scan(struct rounds *r, struct migc_error *err)
 			return rc;
 	}
 	now = clock_now_ns();
-	if (now > r->scan_ns)
-		r->dirty_rate =
-			(fresh_pages(r) - before) * UINT64_C(1000000000) / (now - r->scan_ns);
+	/* over less than a pulse of a guest that stands part of its time, it would say anything */
+	r->rate_pages += fresh_pages(r) - before;
+	if (now - r->rate_ns >= RATE_OVER_NS) {
+		r->dirty_rate = r->rate_pages * UINT64_C(1000000000) / (now - r->rate_ns);
+		r->rate_ns = now;
+		r->rate_pages = 0;
+	}
 	r->scan_ns = now;
 	return 0;
 }

@@ -6,6 +6,8 @@ import re
 import signal
 import time
 
+from harness import memory_image
+from harness.bare_vm import BareVm
 from harness.context import Shape, wait_until
 from harness.registry import check, system_test
 from harness.vm import HEARTBEAT
@@ -159,3 +161,48 @@ def qemu_that_dies_while_it_slows_down_is_an_error(context):
     throttled.source.process.kill()
     result = throttled.sender.expect(2, 60)
     check(re.search(r"QEMU closed its QMP socket", result.stderr), "it says %s", result.stderr)
+
+
+def bare_rate(vm, seconds=1.5):
+    """MB a second of the host's time."""
+    begin, before = time.monotonic(), vm.written_pages()
+    time.sleep(seconds)
+    return (vm.written_pages() - before) * 4096 / 1e6 / (time.monotonic() - begin)
+
+
+def move_bare(context, source, destination, words, slowest_after):
+    """Until it is done. Returns the report and the lowest rate seen in a second."""
+    sender, receiver = context.start_migration(source, destination, words, port="af_packet",
+                                               mtu=9000, workers=1, link=context.link(mtu=9000))
+    sender.wait_state("ROUND")
+    lowest = slowest_after
+    while not any(line.startswith("state STOP") for line in sender.err):
+        check(sender.process.poll() is None, "the sender ended\n%s", sender.log())
+        lowest = min(lowest, bare_rate(source, 1.0))
+    report = sender.expect(0, 90).report
+    receiver.expect(0, 30)
+    before = destination.written_pages()
+    wait_until(lambda: destination.written_pages() > before, "the guest writes at the destination")
+    return report, lowest
+
+
+@system_test(full=True, timeout=240, cases=[dict(rate=rate) for rate in (10, 50, 200, 1000)])
+def it_converges_at_1_gbit(context, rate):
+    """MB/s written; with a core for each end 1000 takes throttling, and the rest none."""
+    pieces = list(memory_image.made_up())
+    source = BareVm(context, rate, pieces=pieces)
+    destination = BareVm(context, rate, destination=True)
+    time.sleep(1.5)
+    reached = bare_rate(source)
+    report, lowest = move_bare(context, source, destination,
+                               ["--max-bandwidth", "1g", "--timeout", "150"], reached)
+    percent = report["cpu-throttle-percentage"]
+    print("%d MB/s asked, %.0f reached: %.1f s, %d rounds, downtime %d ms (expected %d), throttle "
+          "%d %%, at the slowest %.0f MB/s" % (
+              rate, reached, report["total-time"] / 1000, len(report["rounds"]),
+              report["downtime"], report["expected-downtime"], percent, lowest))
+    check(report["expected-downtime"] <= 300, "stopped though %s ms were expected",
+          report["expected-downtime"])
+    check(rate > 50 or percent == 0, "throttled by %s %%", percent)
+    check(rate < 1000 or percent >= 20, "not throttled: %s", report["rounds"])
+    check(percent == 0 or lowest < reached, "throttled, and not slower")

@@ -187,14 +187,14 @@ class Vm:
 
     def settings(self):
         """What a migration changes and must put back."""
-        wanted = ("x-ignore-shared", "pause-before-switchover", "events")
+        parameters = self.qmp.command("query-migrate-parameters")
         return ({c["capability"]: c["state"]
-                 for c in self.qmp.command("query-migrate-capabilities")
-                 if c["capability"] in wanted},
-                self.qmp.command("query-migrate-parameters")["max-bandwidth"])
+                 for c in self.qmp.command("query-migrate-capabilities")},
+                {name: parameters.get(name) for name in ("max-bandwidth", "tls-creds")})
 
     def check_untouched(self):
-        """Nothing of a tracker is left in QEMU: no userfaultfd, no tracer, no write protection."""
+        """Nothing of a migration is left in QEMU: no userfaultfd, no tracer, no write protection, no
+        limit to what its vCPUs may write."""
         base = "/proc/%d/" % self.process.pid
         for name in os.listdir(base + "fd"):
             try:
@@ -207,6 +207,8 @@ class Vm:
         with open(base + "smaps") as file:
             flags = [line for line in file if line.startswith("VmFlags:")]
         check(not any(" uw" in line for line in flags), "%s: RAM is still tracked", self.name)
+        limits = self.qmp.command("query-vcpu-dirty-limit")
+        check(limits == [], "%s: its vCPUs are limited: %s", self.name, limits)
 
     def kill(self):
         for action in (self.process.kill, self.process.wait, self.errors.close):

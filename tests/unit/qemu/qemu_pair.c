@@ -39,9 +39,9 @@ static void second_monitor(const struct vm *vm, char *path, size_t capacity)
 void vm_start(struct vm *vm, const char *const *words)
 {
 	char qmp[160], test[96], monitor[160], words_done[32][256];
-	const char *argv[48] = {QEMU,  "-nodefaults", "-display", "none", "-accel",
-				"tcg", "-qmp",        qmp,        "-qmp", monitor};
-	unsigned int n = 10, done = 0;
+	const char *argv[48] = {QEMU,   "-nodefaults", "-display", "none",
+				"-qmp", qmp,           "-qmp",     monitor};
+	unsigned int n = 8, done = 0;
 
 	*vm = (struct vm){0};
 	strcpy(vm->directory, "/tmp/migc-qemu-test-XXXXXX");
@@ -62,6 +62,9 @@ void vm_start(struct vm *vm, const char *const *words)
 			snprintf(words_done[done], sizeof(words_done[done]), "%s", *words);
 		argv[n++] = words_done[done++];
 	}
+	/* if the words have none, or one that this host has not */
+	argv[n++] = "-accel";
+	argv[n++] = "tcg";
 	argv[n] = NULL;
 	vm->pid = fork();
 	if (vm->pid == 0) {
