@@ -66,7 +66,6 @@ struct send_path {
 	uint8_t *copy_free[SEND_COPIES];
 	unsigned int copy_count;
 	bool delta_agreed; /**< the peer applies deltas, and there is a codec for them */
-	int socket;
 	uint8_t *delta_memory; /**< of cache and residues; NULL: no deltas */
 	size_t delta_bytes;
 	struct migc_delta_cache cache; /**< the collector's, in rounds that have deltas */

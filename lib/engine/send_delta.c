@@ -3,23 +3,21 @@
 #include <sys/mman.h>
 
 #include <rte_common.h>
-#include <rte_malloc.h>
 
 #include "send_delta.h"
 #include "send_path.h"
 
 #define RESIDUES_BYTES ((size_t)SEND_RESIDUES * SEND_COPY_BYTES)
 
-/** The cache, then the residues: pages of it come as they are used. */
-static void *take_memory(struct send_path *path, size_t bytes)
+/**
+ * The cache, then the residues: pages of it come as they are used. No device gets at it by DMA: it
+ * is given copies (migc_codec_devices_reach()), of what is little.
+ */
+static void *take_memory(size_t bytes)
 {
-	void *memory;
+	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	/* a device reads it by DMA, and for that it must be EAL's */
-	if (migc_codec_has_hardware(path->devices))
-		return rte_malloc_socket("send_deltas", bytes, MIGC_PAGE_BYTES, path->socket);
-	memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	return memory == MAP_FAILED ? NULL : memory;
 }
 
@@ -33,7 +31,7 @@ int send_path_open_deltas(struct send_path *path, uint64_t cache_bytes)
 	if (path->delta_memory || !path->delta_agreed || cache_bytes == 0)
 		return 0;
 	bytes = RTE_ALIGN_CEIL(bytes, (size_t)MIGC_PAGE_BYTES);
-	path->delta_memory = take_memory(path, bytes + RESIDUES_BYTES);
+	path->delta_memory = take_memory(bytes + RESIDUES_BYTES);
 	if (path->delta_memory == NULL)
 		return -ENOMEM;
 	path->delta_bytes = bytes + RESIDUES_BYTES;
@@ -54,10 +52,7 @@ void send_delta_free(struct send_path *path)
 {
 	if (path->delta_memory == NULL)
 		return;
-	if (migc_codec_has_hardware(path->devices))
-		rte_free(path->delta_memory);
-	else
-		munmap(path->delta_memory, path->delta_bytes);
+	munmap(path->delta_memory, path->delta_bytes);
 	path->delta_memory = NULL;
 }
 

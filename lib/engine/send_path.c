@@ -35,7 +35,6 @@ int send_path_create(const struct send_path_config *config, struct send_path **o
 	path->codecs = config->codecs;
 	path->adapts = config->adapts;
 	path->codec_id = config->codec_id;
-	path->socket = config->socket;
 	snprintf(name, sizeof(name), "spans-%u", config->worker->index);
 	path->spans = rte_ring_create_elem(name, sizeof(struct migc_span), WORKER_SPANS,
 					   config->socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
