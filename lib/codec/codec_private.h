@@ -16,8 +16,9 @@
 /** A tail that ends any stream: see tail.c. */
 #define CODEC_TAIL_SEGMENTS 5u
 #define CODEC_JOBS_MAX 256u
-/** Devices of one engine: two that share the work, and what is fallen back to. */
-#define CODEC_LANES_MAX 6u
+#define CODEC_LANES_MAX MIGC_CODEC_LANES_MAX
+/** A device that falls silent again and again costs as much time each time. */
+#define CODEC_REVIVALS_MAX 10u
 
 struct codec_device {
 	uint8_t id;
@@ -114,6 +115,7 @@ struct migc_codec {
 	unsigned int at_once; /**< jobs that were done inline since the last poll */
 	unsigned int jobs; /**< submitted and not yet polled */
 	uint64_t dead_cycles;
+	uint64_t trial_cycles; /**< between two trials of a lost device */
 	struct migc_random random;
 	struct migc_codec_stats stats;
 };
@@ -167,6 +169,14 @@ int submit_to_lane(struct migc_codec *codec, struct migc_codec_job *job, unsigne
 unsigned int submit_next_lane(const struct migc_codec *codec, unsigned int from);
 /** Free an op with the chains it had, but what belongs to the job's result. */
 void submit_free_op(struct migc_codec *codec, struct rte_comp_op *op);
+
+/** Make an op ready for a device, whatever it was used for before; chains and length are set. */
+void submit_arm_op(struct rte_comp_op *op, const struct codec_lane *lane);
+
+/* trial.c */
+
+/** A lost lane that has nothing in its hands: try it, now and then. */
+void trial_turn(struct migc_codec *codec, unsigned int lane);
 
 /* inline_job.c */
 

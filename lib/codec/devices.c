@@ -235,6 +235,14 @@ struct rte_device *migc_codec_device_bus(const struct migc_codec_devices *device
 	return devices->device[i].bus;
 }
 
+int migc_codec_lane_device(const struct migc_codec_devices *devices, unsigned int worker,
+			   unsigned int lane)
+{
+	const struct codec_share *share = &devices->share[worker];
+
+	return worker < CODEC_WORKERS_MAX && lane < share->lanes ? share->device[lane] : -ENOENT;
+}
+
 unsigned int migc_codec_block_pages(const struct migc_codec_devices *devices,
 				    enum migc_codec_id codec)
 {

@@ -79,6 +79,8 @@ int migc_codec_caps_read(uint8_t dev_id, struct migc_codec_caps *out);
 /* ---- devices ---- */
 
 #define MIGC_CODEC_DEVICES_MAX 64
+/** Devices of one worker: two that share the work, and what is fallen back to. */
+#define MIGC_CODEC_LANES_MAX 6u
 #define MIGC_CODEC_BLOCK_PAGES_DEFAULT 16u
 /** The largest compressed block, and one byte. */
 #define MIGC_CODEC_BUFFER_BYTES (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
@@ -124,6 +126,9 @@ const char *migc_codec_device_driver(const struct migc_codec_devices *devices, u
 struct rte_device;
 /** The bus device that reads and writes memory for it; NULL: the lcore does so itself. */
 struct rte_device *migc_codec_device_bus(const struct migc_codec_devices *devices, unsigned int i);
+/** The device that a worker uses as its `lane`th. @return -ENOENT: it has no more. */
+int migc_codec_lane_device(const struct migc_codec_devices *devices, unsigned int worker,
+			   unsigned int lane);
 /**
  * Memory besides EAL's own that all hardware of the set may read and write, at its address. Pages
  * that are in none are copied into EAL's. Before engines are created; by rising addresses.
@@ -173,6 +178,7 @@ struct migc_codec_stats {
 	uint64_t
 		bounce_bytes; /**< copied: the device takes no chains, or cannot get at the pages */
 	uint64_t injected;
+	uint64_t lane_blocks[MIGC_CODEC_LANES_MAX]; /**< of each device: _lane_device() */
 };
 
 struct migc_codec;

@@ -107,6 +107,31 @@ uint64_t engine_wire_bytes(const struct engine *e)
 	return bytes;
 }
 
+static void name_devices(const struct engine *e, struct migc_report *r)
+{
+	unsigned int count = e->devices ? migc_codec_devices_count(e->devices) : 0;
+
+	r->compression.devices = RTE_MIN(count, MIGC_REPORT_DEVICES_MAX);
+	for (unsigned int i = 0; i < r->compression.devices; i++) {
+		struct migc_report_device *d = &r->compression.device[i];
+
+		snprintf(d->name, sizeof(d->name), "%s", migc_codec_device_name(e->devices, i));
+		snprintf(d->driver, sizeof(d->driver), "%s",
+			 migc_codec_device_driver(e->devices, i));
+	}
+}
+
+static void add_devices(const struct engine *e, struct migc_report *r, unsigned int worker,
+			const struct worker_counters *c)
+{
+	for (unsigned int lane = 0; e->devices && lane < MIGC_CODEC_LANES_MAX; lane++) {
+		int device = migc_codec_lane_device(e->devices, worker, lane);
+
+		if (device >= 0 && (unsigned int)device < r->compression.devices)
+			r->compression.device[device].blocks += c->codec.lane_blocks[lane];
+	}
+}
+
 static void add_workers(struct engine *e, struct migc_report *r)
 {
 	for (unsigned int i = 0; e->workers && i < e->worker_count; i++) {
@@ -116,6 +141,7 @@ static void add_workers(struct engine *e, struct migc_report *r)
 		r->ram.duplicate_pages += c.zero_pages;
 		r->ram.normal_pages += c.data_pages;
 		add_codec(r, &c);
+		add_devices(e, r, e->workers[i].number, &c);
 		add_delta(r, &e->workers[i], &c);
 		add_network(r, &c);
 		add_drops(r, &c);
@@ -224,12 +250,6 @@ static void add_names(const struct engine *e, struct migc_report *r)
 					 : migc_codec_text(e->config->codec_id));
 	if (e->devices)
 		r->memory.mempool_bytes += migc_codec_memory_bytes(e->devices);
-	if (e->devices && migc_codec_devices_count(e->devices)) {
-		snprintf(r->compression.device, sizeof(r->compression.device), "%s",
-			 migc_codec_device_name(e->devices, 0));
-		snprintf(r->compression.driver, sizeof(r->compression.driver), "%s",
-			 migc_codec_device_driver(e->devices, 0));
-	}
 	r->memory.own_bytes_peak = e->own_bytes_peak;
 	r->inject.any = e->config->inject.any || e->config->inject.codec_error;
 }
@@ -269,6 +289,7 @@ void engine_fill_report(struct engine *e, const char *state)
 	r->ram.total_bytes = e->gm ? migc_guestmem_total_bytes(e->gm) : 0;
 	r->ram.page_bytes = MIGC_PAGE_BYTES;
 	r->verified = e->verified;
+	name_devices(e, r);
 	add_workers(e, r);
 	r->compression.in_bytes = r->ram.normal_pages * MIGC_PAGE_BYTES;
 	add_lanes(e, r);

@@ -16,6 +16,7 @@
  */
 
 #define MIGC_REPORT_ROUNDS_MAX 64u
+#define MIGC_REPORT_DEVICES_MAX 64u
 
 struct json_t;
 
@@ -28,6 +29,12 @@ struct migc_report_round {
 	uint64_t expected_downtime_ms;
 	bool has_expected_downtime; /**< as the scan after it has it */
 	uint32_t throttle_percent; /**< while it was sent */
+};
+
+/** A compression device. */
+struct migc_report_device {
+	char name[64], driver[64];
+	uint64_t blocks; /**< that it compressed, or decompressed */
 };
 
 struct migc_report {
@@ -57,7 +64,8 @@ struct migc_report {
 	} ram;
 	struct {
 		char codec[16]; /**< what was asked for: "deflate", "raw", ... */
-		char device[64], driver[64];
+		unsigned int devices;
+		struct migc_report_device device[MIGC_REPORT_DEVICES_MAX]; /**< chosen first */
 		uint64_t pages; /**< compressed pages */
 		uint64_t in_bytes; /**< of normal pages */
 		uint64_t compressed_bytes; /**< payload of all blocks, raw ones included */

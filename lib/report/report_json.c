@@ -73,15 +73,18 @@ static json_t *ram(const struct migc_report *r)
 
 static json_t *compression(const struct migc_report *r)
 {
-	json_t *o = json_object(), *by_codec = json_object();
+	json_t *o = json_object(), *by_codec = json_object(), *by_device = json_object();
 
 	for (unsigned int i = 0; i < MIGC_CODEC_COUNT; i++)
 		put_number(&by_codec, migc_codec_text((enum migc_codec_id)i),
 			   r->compression.blocks[i]);
 	put_number(&by_codec, "zero", r->compression.zero_blocks);
 	put_text(&o, "codec", r->compression.codec);
-	put_text(&o, "device", r->compression.device);
-	put_text(&o, "driver", r->compression.driver);
+	for (unsigned int i = 0; i < r->compression.devices; i++)
+		put_number(&by_device, r->compression.device[i].name,
+			   r->compression.device[i].blocks);
+	put_text(&o, "device", r->compression.device[0].name);
+	put_text(&o, "driver", r->compression.device[0].driver);
 	put_number(&o, "pages", r->compression.pages);
 	put_number(&o, "compressed-size", r->compression.compressed_bytes);
 	put_ratio(&o, "compression-rate", (double)r->compression.in_bytes,
@@ -104,6 +107,7 @@ static json_t *compression(const struct migc_report *r)
 	put_number(&o, "gathered-bytes", r->compression.gathered_bytes);
 	put_number(&o, "copied-pages", r->compression.copied_pages);
 	put(&o, "by-codec", by_codec);
+	put(&o, "by-device", by_device);
 	return o;
 }
 

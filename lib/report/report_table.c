@@ -4,6 +4,9 @@
 
 #include "migc_report.h"
 
+/* The JSON has them all. */
+#define DEVICES_SHOWN 4u
+
 /* A text that grows; `length` goes on counting when there is no room, as snprintf() does. */
 struct text {
 	char *out;
@@ -77,6 +80,29 @@ static void add_ram(struct text *t, const struct migc_report *r)
 	    r->verified ? ", verified: both sides are equal" : "");
 }
 
+/** Where there is more to say than the name of the first. */
+static void add_devices(struct text *t, const struct migc_report *r)
+{
+	const struct migc_report_device *device = r->compression.device;
+	unsigned int busy = 0, shown = 1;
+
+	for (unsigned int i = 1; i < r->compression.devices; i++)
+		busy += device[i].blocks != 0;
+	if (busy == 0)
+		return;
+	add(t, "               blocks by device: %s %llu", device->name,
+	    (unsigned long long)device->blocks);
+	for (unsigned int i = 1; i < r->compression.devices && shown < DEVICES_SHOWN; i++) {
+		if (device[i].blocks == 0)
+			continue;
+		add(t, ", %s %llu", device[i].name, (unsigned long long)device[i].blocks);
+		shown++;
+	}
+	if (busy >= DEVICES_SHOWN)
+		add(t, ", and %u more", busy + 1 - shown);
+	add(t, "\n");
+}
+
 static void add_compression(struct text *t, const struct migc_report *r)
 {
 	double rate =
@@ -85,8 +111,9 @@ static void add_compression(struct text *t, const struct migc_report *r)
 			: 0;
 
 	add(t, "  compression  %s", r->compression.codec);
-	if (r->compression.device[0])
-		add(t, " by %s (%s)", r->compression.device, r->compression.driver);
+	if (r->compression.devices)
+		add(t, " by %s (%s)", r->compression.device[0].name,
+		    r->compression.device[0].driver);
 	if (rate > 0) {
 		add(t, ", ");
 		add_bytes(t, r->compression.in_bytes);
@@ -104,6 +131,7 @@ static void add_compression(struct text *t, const struct migc_report *r)
 	    (unsigned long long)r->compression.zero_blocks,
 	    (unsigned long long)r->compression.fallback_blocks,
 	    (unsigned long long)r->compression.errors);
+	add_devices(t, r);
 }
 
 static void add_delta(struct text *t, const struct migc_report *r)

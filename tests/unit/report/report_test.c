@@ -38,8 +38,13 @@ static void fill(struct migc_report *r)
 	r->ram.dirty_sync_count = 2;
 	r->ram.dirty_pages_rate = 1234;
 	strcpy(r->compression.codec, "deflate");
-	strcpy(r->compression.device, "compress_isal0");
-	strcpy(r->compression.driver, "compress_isal");
+	r->compression.devices = 2;
+	strcpy(r->compression.device[0].name, "0000:6b:00.0_qat_comp");
+	strcpy(r->compression.device[0].driver, "compress_qat");
+	r->compression.device[0].blocks = 16;
+	strcpy(r->compression.device[1].name, "compress_isal0");
+	strcpy(r->compression.device[1].driver, "compress_isal");
+	r->compression.device[1].blocks = 4;
 	r->compression.pages = 290;
 	r->compression.in_bytes = 300 * 4096;
 	r->compression.compressed_bytes = 409600;
@@ -150,8 +155,13 @@ static void json_has_every_word_of_the_contract(void **state)
 	assert_real(o, "ram.dirty-pages-rate", 1234);
 	assert_number(o, "ram.page-size", 4096);
 	assert_string_equal(json_string_value(at(o, "compression.codec")), "deflate");
-	assert_string_equal(json_string_value(at(o, "compression.device")), "compress_isal0");
-	assert_string_equal(json_string_value(at(o, "compression.driver")), "compress_isal");
+	assert_string_equal(json_string_value(at(o, "compression.device")),
+			    "0000:6b:00.0_qat_comp");
+	assert_string_equal(json_string_value(at(o, "compression.driver")), "compress_qat");
+	assert_int_equal(json_integer_value(json_object_get(at(o, "compression.by-device"),
+							    "0000:6b:00.0_qat_comp")),
+			 16);
+	assert_number(o, "compression.by-device.compress_isal0", 4);
 	assert_number(o, "compression.pages", 290);
 	assert_number(o, "compression.compressed-size", 409600);
 	assert_real(o, "compression.compression-rate", 3.0);
@@ -342,7 +352,9 @@ static void the_table_tells_what_happened(void **state)
 	assert_non_null(strstr(table, "migration completed (source)"));
 	assert_non_null(strstr(table, "downtime 67 ms"));
 	assert_non_null(strstr(table, "4.00 GiB"));
-	assert_non_null(strstr(table, "compress_isal0"));
+	assert_non_null(strstr(table, "by 0000:6b:00.0_qat_comp (compress_qat)"));
+	assert_non_null(strstr(table, "blocks by device: 0000:6b:00.0_qat_comp 16, "
+				      "compress_isal0 4\n"));
 	assert_non_null(strstr(table, "(3.00 : 1)"));
 	assert_non_null(strstr(table, "9412.77 Mbit/s"));
 	assert_non_null(strstr(table,
@@ -371,11 +383,13 @@ static void the_largest_table_fits_8_kib(void **state)
 	memset(r.status, 'x', sizeof(r.status) - 1);
 	r.status[sizeof(r.status) - 1] = '\0';
 	memcpy(r.compression.codec, "deflate", 8);
-	memset(r.compression.device, 'x', 63);
-	r.compression.device[63] = '\0';
-	strcpy(r.compression.driver, r.compression.device);
-	strcpy(r.network.ethdev, r.compression.device);
-	strcpy(r.network.driver, r.compression.device);
+	r.compression.devices = MIGC_REPORT_DEVICES_MAX;
+	for (unsigned int i = 0; i < MIGC_REPORT_DEVICES_MAX; i++) {
+		r.compression.device[i].name[63] = '\0';
+		r.compression.device[i].driver[63] = '\0';
+	}
+	r.network.ethdev[63] = '\0';
+	r.network.driver[63] = '\0';
 	strcpy(r.dirty.tracker, "pagemap");
 	memset(r.error.text, 'x', sizeof(r.error.text) - 1);
 	r.error.text[sizeof(r.error.text) - 1] = '\0';
