@@ -21,8 +21,8 @@
 /** And it was asked so many times: it was not us who were away. */
 #define DEAD_POLLS 64u
 #define OPS 512u
-/** A device that falls silent again and again costs as much time each time. */
-#define REVIVALS_MAX 10u
+/** A lost device that has nothing to give back is tried so often. */
+#define TRIAL_MS 1000u
 #define EXTERNALS 8192u
 /** Inline jobs between two polls: what is made goes out before the next is begun. */
 #define INLINE_JOBS 1u
@@ -118,6 +118,7 @@ int migc_codec_create(struct migc_codec_devices *devices, unsigned int worker, b
 	c->decompress = decompress;
 	c->dead_cycles =
 		rte_get_tsc_hz() / 1000 * (decompress ? DEAD_DECOMPRESS_MS : DEAD_COMPRESS_MS);
+	c->trial_cycles = rte_get_tsc_hz() / 1000 * TRIAL_MS;
 	migc_random_seed(&c->random, devices->config.inject_seed + worker);
 	take_lanes(c);
 	if (c->lanes == 0 && devices->count) {
@@ -337,7 +338,7 @@ static void dequeue(struct migc_codec *c, unsigned int index)
 	}
 	if (lane->dead) {
 		if (count && lane->in_flight == 0 && !lane->unusable &&
-		    lane->revivals < REVIVALS_MAX)
+		    lane->revivals < CODEC_REVIVALS_MAX)
 			complete_found(c, index);
 	} else if (lane->unusable || (lane->quiet_polls > DEAD_POLLS &&
 				      rte_rdtsc() - lane->progress_tsc > c->dead_cycles)) {
@@ -352,6 +353,8 @@ unsigned int migc_codec_poll(struct migc_codec *c, struct migc_codec_job **done,
 	for (unsigned int i = 0; i < c->lanes; i++) {
 		enqueue(c, &c->lane[i]);
 		dequeue(c, i);
+		if (c->lane[i].dead)
+			trial_turn(c, i);
 	}
 	c->at_once = 0;
 	count = c->finished_count < max ? c->finished_count : max;

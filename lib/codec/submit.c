@@ -121,6 +121,21 @@ void submit_free_op(struct migc_codec *codec, struct rte_comp_op *op)
 	rte_comp_op_free(op);
 }
 
+void submit_arm_op(struct rte_comp_op *op, const struct codec_lane *lane)
+{
+	op->op_type = RTE_COMP_OP_STATELESS;
+	op->private_xform = lane->xform;
+	op->flush_flag = RTE_COMP_FLUSH_FINAL;
+	op->src.offset = 0;
+	op->dst.offset = 0;
+	op->input_chksum = 0;
+	/* a stale count makes compress_isal spin */
+	op->consumed = 0;
+	op->produced = 0;
+	op->debug_status = 0;
+	op->status = RTE_COMP_OP_STATUS_NOT_PROCESSED;
+}
+
 int submit_to_lane(struct migc_codec *codec, struct migc_codec_job *job, unsigned int index)
 {
 	struct codec_lane *lane = &codec->lane[index];
@@ -144,17 +159,7 @@ int submit_to_lane(struct migc_codec *codec, struct migc_codec_job *job, unsigne
 		submit_free_op(codec, op);
 		return -ENOBUFS;
 	}
-	op->op_type = RTE_COMP_OP_STATELESS;
-	op->private_xform = lane->xform;
-	op->flush_flag = RTE_COMP_FLUSH_FINAL;
-	op->src.offset = 0;
-	op->dst.offset = 0;
-	op->input_chksum = 0;
-	/* a stale count makes compress_isal spin */
-	op->consumed = 0;
-	op->produced = 0;
-	op->debug_status = 0;
-	op->status = RTE_COMP_OP_STATUS_NOT_PROCESSED;
+	submit_arm_op(op, lane);
 	codec_op(op)->job = job;
 	codec_op(op)->lane = index;
 	lane->pending[lane->pending_count++] = op;

@@ -19,6 +19,8 @@
 #define WITH_DEVICE 128u
 
 static bool is_to_be_lost;
+/** Lost devices are tried each millisecond. */
+static bool try_often;
 
 /** What the main lcore said. */
 static char said[1024];
@@ -41,6 +43,7 @@ static int reset(void **state)
 	qatlike_faults("");
 	rig_reset();
 	said[0] = '\0';
+	try_often = false;
 	return qatlike_configure(NULL);
 }
 
@@ -74,6 +77,8 @@ static struct soak_result soak_config(struct rig_engine *e,
 	/* given up as soon as it was asked often enough: here devices answer by being asked */
 	if (is_to_be_lost)
 		e->codec->dead_cycles = rte_get_tsc_hz() / 50;
+	if (try_often)
+		e->codec->trial_cycles = rte_get_tsc_hz() / 1000;
 	result = config->request.compress ? qat_soak(e, &soak) : qat_soak_decompress(e, &soak);
 	migc_codec_devices_tell(e->devices);
 	migc_codec_devices_tell(e->devices);
@@ -268,6 +273,29 @@ static void a_device_that_comes_back_is_used_again(void **state)
 	rig_close(&e);
 }
 
+static void a_device_that_comes_back_with_nothing_in_its_hands_is_used_again(void **state)
+{
+	static const bool directions[] = {true, false};
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		struct migc_codec_devices_config config = faulty("gen=4,vanish=0", directions[i]);
+		struct rig_engine e;
+
+		try_often = true;
+		assert_int_equal(soak_config(&e, &config, come_back).failed, 0);
+		try_often = false;
+		assert_int_equal(rig_stats(&e).devices_lost, 1);
+		assert_int_equal(rig_stats(&e).devices_back, 1);
+		/* half of the blocks came after it was back, one op was the trial */
+		assert_in_range(qatlike_stats().ops, BLOCKS / 4, BLOCKS / 2 + WITH_DEVICE);
+		assert_int_equal(rig_stats(&e).fallback_blocks, BLOCKS - qatlike_stats().ops + 1);
+		assert_int_equal(count_said("stopped answering"), 1);
+		rig_close(&e);
+		reset(state);
+	}
+}
+
 static void another_device_of_the_kind_takes_over(void **state)
 {
 	struct rig_engine e;
@@ -449,6 +477,7 @@ int main(int argc, char **argv)
 		TEST(a_device_that_vanishes_is_noticed_though_it_takes_nothing),
 		TEST(a_device_that_was_never_there_is_noticed),
 		TEST(a_device_that_comes_back_is_used_again),
+		TEST(a_device_that_comes_back_with_nothing_in_its_hands_is_used_again),
 		TEST(another_device_of_the_kind_takes_over),
 		TEST(without_any_device_blocks_are_sent_raw),
 		TEST(without_fallback_a_silent_device_is_an_error),
