@@ -46,7 +46,8 @@ def silesia_shrinks_as_deflate_level_1_does(context):
         raise Skip("no Silesia files in ../shared/data/silesia: the ratio is not asserted")
     report = transfer(context, 1024, 700, [*DEFLATE, "--block-pages", "16"], workers=2)
     rate = report["compression"]["compression-rate"]
-    check(rate >= 3.3, "compression-rate is %s", rate)
+    # QAT's driver cuts a block of 16 pages in two
+    check(rate >= (3.1 if context.qatlike else 3.3), "compression-rate is %s", rate)
 
 
 @system_test(timeout=240, cases=[
