@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -133,67 +132,6 @@ static void what_qat_makes_qat_takes(void **state)
 		configure("gen=%u,devices=2", generation);
 		round_trips("0000:6b:00.0_qat_comp", "0000:6b:00.1_qat_comp", 12);
 	}
-}
-
-/** Files of MIGC_TEST_CORPUS, separated by colons, in blocks of 12 pages. */
-static void files_of_a_corpus_come_back_byte_for_byte(void **state)
-{
-	struct migc_codec_devices_config in = qat_config(true), out = qat_config(false);
-	char *corpus = getenv("MIGC_TEST_CORPUS") ? strdup(getenv("MIGC_TEST_CORPUS")) : NULL;
-	struct rig_engine compressor, decompressor;
-	uint64_t from = 0, to = 0;
-	char *rest = corpus;
-
-	(void)state;
-	if (corpus == NULL)
-		skip();
-	configure("gen=%u,devices=2", 4);
-	in.no_fallback = true;
-	out.no_fallback = true;
-	in.compressdev = "0000:6b:00.0_qat_comp";
-	rig_open(&compressor, &in);
-	out.compressdev = "0000:6b:00.1_qat_comp";
-	rig_open(&decompressor, &out);
-	for (const char *name; (name = strsep(&rest, ":")) != NULL;) {
-		FILE *f = fopen(name, "re");
-		struct rig_pages pages, copy;
-		size_t count = 1;
-
-		assert_non_null(f);
-		rig_pages_create(&pages, 12);
-		rig_pages_create(&copy, 12);
-		while (count) {
-			for (count = 0; count < 12; count++) {
-				if (fread(pages.page[count], 1, MIGC_PAGE_BYTES, f) !=
-				    MIGC_PAGE_BYTES)
-					break;
-			}
-			if (count == 0)
-				break;
-			pages.count = (unsigned int)count;
-			copy.count = pages.count;
-			rig_compress(&compressor, &pages, &packed);
-			from += count * MIGC_PAGE_BYTES;
-			to += packed.status == 0 ? packed.bytes : count * MIGC_PAGE_BYTES;
-			if (packed.status != 0)
-				continue;
-			assert_true(qat_zlib_is(&pages, packed.data, packed.bytes));
-			assert_int_equal(
-				rig_decompress(&decompressor, &copy, packed.data, packed.bytes), 0);
-			for (unsigned int i = 0; i < count; i++)
-				assert_memory_equal(copy.page[i], pages.page[i], MIGC_PAGE_BYTES);
-		}
-		fclose(f);
-		rig_pages_free(&pages);
-		rig_pages_free(&copy);
-	}
-	free(corpus);
-	print_message("corpus: %" PRIu64 " bytes, %" PRIu64 " compressed\n", from, to);
-	no_faults(&compressor);
-	no_faults(&decompressor);
-	nothing_that_qat_minds();
-	rig_close(&decompressor);
-	rig_close(&compressor);
 }
 
 static void many_blocks_are_in_flight_and_come_back_whole(void **state)
@@ -421,7 +359,6 @@ int main(void)
 		TEST(what_isal_makes_qat_takes),
 		TEST(what_zlib_makes_qat_takes),
 		TEST(what_qat_makes_qat_takes),
-		TEST(files_of_a_corpus_come_back_byte_for_byte),
 		TEST(many_blocks_are_in_flight_and_come_back_whole),
 		TEST(a_block_of_16_pages_that_was_asked_for_is_split_by_the_driver),
 		TEST(a_checksum_does_not_make_the_coding_fixed),
