@@ -41,6 +41,7 @@ static const struct {
 	{0x4941, 4}, /* 4xxx */
 	{0x4943, 4}, /* 401xx */
 	{0x4945, 4}, /* 402xx */
+	{0x0da5, 4}, /* vQAT: one of these that a hypervisor made, as a 4xxx to its driver */
 	{0x4947, 5}, /* 420xx */
 };
 

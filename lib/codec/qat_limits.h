@@ -14,7 +14,8 @@
 
 /**
  * Generation of a virtual function by its PCI device id (vendor 8086).
- * @return 1 DH895xCC, 2 C62x, C3xxx, D15xx, 200xx, 3 C4xxx, 300xx, 4 4xxx, 401xx, 402xx, 5 420xx;
+ * @return 1 DH895xCC, 2 C62x, C3xxx, D15xx, 200xx, 3 C4xxx, 300xx, 4 4xxx, 401xx, 402xx and
+ *   vQAT (0da5, a guest's), 5 420xx;
  *   0: an id that DPDK's driver does not name
  */
 unsigned int qat_generation_of_id(uint16_t device_id);

@@ -52,6 +52,7 @@ static const struct device {
 	{"4xxx, half of it crypto", QAT(0x4941, 4, GEN_4_FLAGS, 2), 4},
 	{"401xx", QAT(0x4943, 4, GEN_4_FLAGS, 4), 4},
 	{"402xx", QAT(0x4945, 4, GEN_4_FLAGS, 1), 4},
+	{"vQAT", QAT(0x0da5, 4, GEN_4_FLAGS, 4), 4},
 	{"420xx", QAT(0x4947, 5, GEN_4_FLAGS, 4), 4},
 };
 #define DEVICES (sizeof(devices) / sizeof(devices[0]))
