@@ -20,7 +20,7 @@ def main():
     directory = memory_image.corpus_directory()
     pieces = memory_image.silesia(directory) if directory else memory_image.made_up()
     print("corpus: %s" % (directory or "made up"), flush=True)
-    with tempfile.NamedTemporaryFile(prefix="migc-corpus-test-") as file:
+    with tempfile.NamedTemporaryFile(prefix="corpus-test-") as file:
         for piece in pieces:
             file.write(piece)
         file.flush()
