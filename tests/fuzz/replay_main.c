@@ -3,9 +3,9 @@
  * Runs a fuzz target over files, so that a plain `meson test` replays each corpus without
  * libFuzzer:
  *
- *     replay [-m COUNT] PATH...
+ *     replay [PATH...] [-m COUNT PATH...]
  *
- * PATH is a file, or a directory whose files are taken (not its subdirectories). With -m each
+ * PATH is a file, or a directory whose files are taken (not its subdirectories). After -m each
  * input is followed by all its truncations and by COUNT changed copies, the same ones every time.
  * The target says that something is wrong by abort(); the name of the input is printed before. A
  * run without any input fails: an empty corpus proves nothing.
@@ -150,20 +150,20 @@ static int run_path(struct replay *r, const char *path)
 int main(int argc, char **argv)
 {
 	struct replay r = {0};
-	int first = 1, rc = 0;
+	int rc = 0;
 
-	if (argc > 2 && !strcmp(argv[1], "-m")) {
-		r.changes = (unsigned int)strtoul(argv[2], NULL, 10);
-		first = 3;
-	}
 	signal(SIGABRT, on_abort);
 	if (LLVMFuzzerInitialize && LLVMFuzzerInitialize(&argc, &argv) != 0)
 		return EXIT_FAILURE;
 	r.bytes = malloc(INPUT_BYTES_MAX);
 	if (!r.bytes)
 		return EXIT_FAILURE;
-	for (int i = first; i < argc && !rc; i++)
-		rc = run_path(&r, argv[i]);
+	for (int i = 1; i < argc && !rc; i++) {
+		if (!strcmp(argv[i], "-m") && i + 1 < argc)
+			r.changes = (unsigned int)strtoul(argv[++i], NULL, 10);
+		else
+			rc = run_path(&r, argv[i]);
+	}
 	free(r.bytes);
 	if (!rc && !r.inputs) {
 		fprintf(stderr, "no input: nothing was tested\n");
