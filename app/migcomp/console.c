@@ -7,7 +7,7 @@
 
 #define LIVE_EVERY_MS 200u
 #define PLAIN_EVERY_MS 1000u
-#define TABLE_BYTES 8192u
+#define TABLE_BYTES 9216u
 
 static void close_line(struct console *console)
 {

@@ -151,6 +151,7 @@ static int configure(const struct options *o, struct migc_engine_config *config,
 	config->delta_cache_bytes = o->delta_cache_bytes;
 	config->dirty = dirty_kind(o->dirty);
 	config->settings = o->settings;
+	config->recover_timeout_s = o->recover_timeout_s;
 	config->verify = o->verify;
 	config->cancel = &cancelled;
 	if (o->inject && migc_inject_parse(o->inject, &config->inject, err) != 0)

@@ -45,6 +45,7 @@ const struct option options_words[WORDS + 1] = {
 	NEEDS(WORD_MAX_BANDWIDTH, "max-bandwidth"),
 	NEEDS(WORD_TIMEOUT, "timeout"),
 	NEEDS(WORD_TIMEOUT_ACTION, "timeout-action"),
+	NEEDS(WORD_RECOVER_TIMEOUT, "recover-timeout"),
 	NEEDS(WORD_THROTTLE, "throttle"),
 	ALONE(WORD_PAUSE, "pause-before-switchover"),
 	ALONE(WORD_VERIFY, "verify"),
@@ -295,6 +296,10 @@ static int take_plain_number(const struct options_parse *p, enum word word, cons
 		rc = take_number(p, word, text, 1, MIGC_DOWNTIME_LIMIT_MS_MAX, &n);
 		o->settings.downtime_limit_ms = (uint32_t)n;
 		return rc;
+	case WORD_RECOVER_TIMEOUT:
+		rc = take_number(p, word, text, 0, MIGC_TIMEOUT_S_MAX, &n);
+		o->recover_timeout_s = (uint32_t)n;
+		return rc;
 	default:
 		rc = take_number(p, word, text, 1, MIGC_TIMEOUT_S_MAX, &n);
 		o->settings.timeout_s = (uint32_t)n;
@@ -360,6 +365,7 @@ static int take_word(struct options_parse *p, enum word word, const char *text)
 	case WORD_BLOCK_PAGES:
 	case WORD_DOWNTIME_LIMIT:
 	case WORD_TIMEOUT:
+	case WORD_RECOVER_TIMEOUT:
 		return take_plain_number(p, word, text);
 	case WORD_HUFFMAN:
 	case WORD_DIRTY:
@@ -470,6 +476,7 @@ int options_parse(int argc, char **argv, struct options *out, struct migc_error 
 	*out = (struct options){.port = OPTIONS_DEFAULT_PORT,
 				.level = 1,
 				.settings = {.downtime_limit_ms = 300, .throttle = true},
+				.recover_timeout_s = OPTIONS_DEFAULT_RECOVER_TIMEOUT_S,
 				.delta_cache_bytes = OPTIONS_DEFAULT_DELTA_CACHE};
 	for (int i = 1; i < argc; i++) {
 		out->help |= !strcmp(argv[i], "--help");

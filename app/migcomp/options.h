@@ -13,6 +13,8 @@
 
 #define OPTIONS_MEM_MAX 64u
 #define OPTIONS_DEFAULT_PORT 4433
+/* longer than a spanning tree takes to find itself again, and a receiver to be started anew */
+#define OPTIONS_DEFAULT_RECOVER_TIMEOUT_S 60u
 #define OPTIONS_DEFAULT_DELTA_CACHE (UINT64_C(64) << 20) /* as QEMU's xbzrle-cache-size */
 
 enum options_codec {
@@ -80,6 +82,7 @@ struct options {
 
 	enum options_dirty dirty;
 	struct migc_settings settings;
+	uint32_t recover_timeout_s; /**< 0: a lost connection is a failure */
 	bool verify;
 	enum options_progress progress;
 	const char *report; /**< NULL: none; "-": standard output */

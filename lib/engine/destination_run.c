@@ -8,9 +8,13 @@
 #include "destination_memory.h"
 #include "engine.h"
 #include "event_queue.h"
+#include "inventory.h"
 
 #define TICK_NS UINT64_C(50000000)
 #define QEMU_POLL_NS UINT64_C(100000000)
+#define SECOND_NS UINT64_C(1000000000)
+/** HOLDINGS in a turn: some milliseconds' work. */
+#define HOLDINGS_A_TURN 16u
 
 /** The controller of a destination: carries out what its session asks for. */
 struct destination {
@@ -23,6 +27,12 @@ struct destination {
 	bool connected, disconnected;
 	bool awaiting; /**< AWAIT_APPLIED */
 	uint64_t await_blocks;
+	bool telling; /**< TAKE_INVENTORY */
+	unsigned int inventory_region;
+	uint64_t inventory_page; /**< to be told next */
+	struct migc_msg_holdings holdings;
+	uint64_t lost_ns, deadline_ns; /**< a session was lost: how long to listen; 0: none was */
+	struct migc_error cause;
 	bool loading;
 	bool incoming; /**< QEMU was told to listen for device state */
 	bool finished;
@@ -36,6 +46,13 @@ static void fail(struct destination *d, const struct migc_error *error)
 }
 
 /* ---- does the source's guest fit ours? ---- */
+
+static void recovered(struct destination *d)
+{
+	d->deadline_ns = 0;
+	d->e->recoveries++;
+	d->e->lost_ns += clock_now_ns() - d->lost_ns;
+}
 
 static void check_guest(struct destination *d)
 {
@@ -62,7 +79,7 @@ static void check_guest(struct destination *d)
 					       migc_codec_block_pages(e->devices, MIGC_CODEC_RAW));
 	d->ack.deflate_pages = (uint16_t)RTE_MIN(
 		d->ack.block_pages, migc_codec_block_pages(e->devices, MIGC_CODEC_DEFLATE));
-	d->ack.codecs = hello->codecs & (engine_codecs(e) | MIGC_CODECS_DELTA);
+	d->ack.codecs = hello->codecs & (engine_codecs(e) | MIGC_CODECS_DELTA | MIGC_CODECS_RESUME);
 	d->ack.workers = hello->workers < e->worker_count ? hello->workers
 							  : (uint16_t)e->worker_count;
 	e->connections = d->ack.workers;
@@ -71,7 +88,10 @@ static void check_guest(struct destination *d)
 	e->shared.codecs = d->ack.codecs;
 	e->shared.round = 1;
 	receive_path_admit(e->workers[0].receive);
-	e->setup_end_ns = clock_now_ns();
+	if (e->setup_end_ns == 0)
+		e->setup_end_ns = clock_now_ns();
+	if (d->deadline_ns)
+		recovered(d);
 	event_queue_add(&d->events, MIGC_EV_CHECKED)->ack = &d->ack;
 }
 
@@ -164,18 +184,27 @@ static void hash(struct destination *d)
 
 static void act(struct destination *d, const struct migc_action *action)
 {
+	int rc;
+
 	switch (action->type) {
 	case MIGC_ACTION_SEND:
 		if (action->msg->type == MIGC_MSG_ROUND_DONE)
 			/* the source begins the next round only after this message */
 			__atomic_store_n(&d->e->shared.round, action->msg->round.round + 1,
 					 __ATOMIC_RELAXED);
-		if (engine_send(d->e, 0, action->msg) != 0 && !d->disconnected)
+		rc = engine_send(d->e, 0, action->msg);
+		/* of a connection that is over poll_peer() tells, with the reason */
+		if (rc != 0 && rc != -ECONNRESET && !d->disconnected)
 			event_queue_text(&d->events, MIGC_EV_FAILED, -ETIMEDOUT,
 					 "the source takes no control messages");
 		break;
 	case MIGC_ACTION_CHECK_GUEST:
 		check_guest(d);
+		break;
+	case MIGC_ACTION_TAKE_INVENTORY:
+		d->inventory_region = action->msg->inventory.region;
+		d->inventory_page = 0;
+		d->telling = true;
 		break;
 	case MIGC_ACTION_AWAIT_APPLIED:
 		d->await_blocks = action->blocks;
@@ -209,6 +238,77 @@ static void act(struct destination *d, const struct migc_action *action)
 	}
 }
 
+/* ---- a session that was lost ---- */
+
+static void listen_for_source(struct destination *d)
+{
+	for (unsigned int i = 0; i < d->e->worker_count; i++)
+		engine_start_worker(d->e, i);
+}
+
+/** What was going on with the lost session ends. The operator's word is not the session's. */
+static void forget_session(struct destination *d)
+{
+	d->events.count = 0;
+	if (d->e->cancelled)
+		event_queue_add(&d->events, MIGC_EV_CANCEL);
+	d->connected = false;
+	d->disconnected = false;
+	d->awaiting = false;
+	d->telling = false;
+	d->e->connections = 1;
+	engine_hurry(d->e, false);
+}
+
+/**
+ * The source is gone. @return whether another session is listened for: then this event is not the
+ * machine's, which is gone. What was received stays.
+ */
+static bool listen_again(struct destination *d, const struct migc_error *cause, uint64_t now_ns)
+{
+	const struct migc_engine_config *config = d->e->config;
+	struct migc_destination_config fresh = {0};
+	struct migc_destination *lost = d->session;
+
+	/* a peer that says why it closes, or breaks the rules, is not lost */
+	if (config->recover_timeout_s == 0 || cause->code != -ETIMEDOUT ||
+	    !migc_destination_may_listen_again(lost) ||
+	    migc_destination_create(&fresh, &d->session) != 0) {
+		d->session = lost;
+		return false;
+	}
+	migc_destination_free(lost);
+	if (d->deadline_ns == 0) {
+		d->cause = *cause;
+		d->lost_ns = now_ns;
+		d->deadline_ns = now_ns + config->recover_timeout_s * SECOND_NS;
+	}
+	migc_log(config->log, MIGC_LOG_WARNING,
+		 "%s: listening again for up to %u s (--recover-timeout)", cause->text,
+		 config->recover_timeout_s);
+	engine_drop_workers(d->e);
+	destination_memory_free(d->e);
+	forget_session(d);
+	if (engine_renew_workers(d->e, &d->cause) != 0)
+		event_queue_error(&d->events, MIGC_EV_FAILED, &d->cause);
+	else
+		listen_for_source(d);
+	return true;
+}
+
+/** Nobody came: it is a failure, as without --recover-timeout. */
+static void poll_listening(struct destination *d, uint64_t now_ns)
+{
+	struct migc_error error = {0};
+
+	if (now_ns < d->deadline_ns || d->connected || d->disconnected)
+		return;
+	migc_error_set(&error, -ECONNRESET, "%.200s; no source within %u s (--recover-timeout)",
+		       d->cause.text, d->e->config->recover_timeout_s);
+	d->disconnected = true;
+	event_queue_error(&d->events, MIGC_EV_DISCONNECTED, &error);
+}
+
 /* ---- what goes on between actions ---- */
 
 static bool handle_event(struct destination *d)
@@ -219,6 +319,8 @@ static bool handle_event(struct destination *d)
 	if (d->finished || !event_queue_take(&d->events, &event))
 		return false;
 	event.now_ns = clock_now_ns();
+	if (event.type == MIGC_EV_DISCONNECTED && listen_again(d, event.error, event.now_ns))
+		return true;
 	if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_ROUND_END)
 		engine_hurry(d->e, event.msg->round.final);
 	migc_destination_event(d->session, &event);
@@ -253,6 +355,26 @@ static void poll_applied(struct destination *d)
 	}
 }
 
+/** @return whether there was something to tell, and room for it. */
+static bool poll_inventory(struct destination *d)
+{
+	struct engine *e = d->e;
+	const struct byte_fifo *fifo = &e->workers[0].to_peer;
+	uint64_t seed = inventory_seed(d->ack.session_id);
+	unsigned int told = 0;
+
+	while (d->telling && told < HOLDINGS_A_TURN && engine_failure(e) == NULL &&
+	       byte_fifo_room(fifo) >= MIGC_MSG_HEADER_BYTES + MIGC_MSG_BODY_BYTES_MAX) {
+		d->telling = !inventory_tell(&e->shared, d->inventory_region, seed,
+					     &d->inventory_page, &d->holdings);
+		event_queue_add(&d->events, MIGC_EV_HELD)->holdings = &d->holdings;
+		while (handle_event(d))
+			;
+		told++;
+	}
+	return told > 0;
+}
+
 static void poll_loading(struct destination *d)
 {
 	struct migc_error error = {0};
@@ -275,7 +397,8 @@ static bool poll_peer(struct destination *d)
 
 	if (!d->connected && engine_worker_state(d->e, 0) == MIGC_TRANSPORT_CONNECTED) {
 		d->connected = true;
-		d->e->connected_ns = clock_now_ns();
+		if (d->e->connected_ns == 0)
+			d->e->connected_ns = clock_now_ns();
 		event_queue_add(&d->events, MIGC_EV_CONNECTED);
 	}
 	while (handle_event(d))
@@ -319,8 +442,7 @@ static void run(struct destination *d)
 	struct migc_addr listening = {config->address.ip, lanes_udp_port(d->e->lanes, d->e->slot)};
 	bool busy = false;
 
-	for (unsigned int i = 0; i < d->e->worker_count; i++)
-		engine_start_worker(d->e, i);
+	listen_for_source(d);
 	if (config->listening)
 		config->listening(config->ctx, &listening);
 	engine_inject_enter(d->e, migc_destination_state(d->session));
@@ -329,6 +451,10 @@ static void run(struct destination *d)
 		if (!busy || d->e->lanes->single)
 			engine_pump(d->e);
 		busy = poll_peer(d);
+		if (d->deadline_ns)
+			poll_listening(d, clock_now_ns());
+		if (d->telling)
+			busy |= poll_inventory(d);
 		poll_attach(d);
 		if (d->awaiting)
 			poll_applied(d);

@@ -46,6 +46,10 @@ struct engine {
 	bool verified;
 	uint64_t setup_end_ns; /**< when the first round began */
 	uint64_t end_ns;
+	/* sessions that were lost and taken over */
+	uint64_t recoveries;
+	uint64_t held_pages; /**< source: that the destination had then */
+	uint64_t lost_ns; /**< how long there was none */
 	uint64_t stop_ns, resumed_ns; /**< downtime, when both are set */
 	struct migc_settings settings; /**< source: as they are now */
 	bool cancelled, timed_out;

@@ -290,6 +290,9 @@ void engine_fill_report(struct engine *e, const char *state)
 	r->ram.page_bytes = MIGC_PAGE_BYTES;
 	r->verified = e->verified;
 	name_devices(e, r);
+	r->recovery.count = e->recoveries;
+	r->recovery.held_pages = e->held_pages;
+	r->recovery.lost_ms = e->lost_ns / NS_PER_MS;
 	add_workers(e, r);
 	r->compression.in_bytes = r->ram.normal_pages * MIGC_PAGE_BYTES;
 	add_lanes(e, r);

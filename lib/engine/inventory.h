@@ -28,13 +28,15 @@ uint64_t inventory_seed(const uint8_t session_id[MIGC_SESSION_ID_BYTES]);
 bool inventory_tell(const struct receive_shared *shared, unsigned int region, uint64_t seed,
 		    uint64_t *page, struct migc_msg_holdings *out);
 /**
- * Source: take out of what is due what the destination holds already. Once rounds_settled().
+ * Source: take out of what is due what the destination holds already, zeros where it has a hole
+ * included. Once rounds_settled().
  *
- * @param dirty armed, or NULL: nothing changes
+ * @param dirty    armed, or NULL: nothing changes
+ * @param page     of the region, behind the last page that was told; after the call, behind these
  * @return pages taken out
  */
 uint64_t inventory_compare(struct rounds *rounds, const struct migc_guestmem *gm,
-			   struct migc_dirty *dirty, uint64_t seed,
+			   struct migc_dirty *dirty, uint64_t seed, uint64_t *page,
 			   const struct migc_msg_holdings *holdings);
 
 #endif

@@ -65,6 +65,7 @@ struct migc_engine_config {
 	/* migration */
 	enum migc_dirty_kind dirty;
 	struct migc_settings settings; /**< source: to begin with */
+	uint32_t recover_timeout_s; /**< for a session that was lost; 0: that is a failure */
 	bool verify;
 
 	/* the outside */

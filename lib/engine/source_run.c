@@ -15,15 +15,6 @@ static void fail(struct source *s, const struct migc_error *error)
 
 /* ---- actions ---- */
 
-static void mark_failed(void *source, const struct migc_page_list *pages)
-{
-	struct source *s = source;
-
-	s->failed_in_final |= s->final;
-	if (s->e->rounds)
-		rounds_mark(s->e->rounds, pages);
-}
-
 static int send_holes(struct source *s, bool at_start)
 {
 	int rc;
@@ -46,10 +37,14 @@ static void begin_round(struct source *s, const struct migc_action *action)
 	s->final = action->final;
 	rc = rounds_begin(s->e->rounds, action->round, action->final, retry, &error);
 	if (rc == 0 && action->round == 1) {
-		s->e->setup_end_ns = clock_now_ns();
+		if (s->e->setup_end_ns == 0)
+			s->e->setup_end_ns = clock_now_ns();
 		/* what was spare while there was nothing to send says nothing */
 		spare_cpu_init(&s->e->spare, &s->e->spare.cpus);
 		rc = send_holes(s, true);
+		/* poll_peer() will see why */
+		if (rc == -ECONNRESET)
+			return;
 		if (rc != 0)
 			migc_error_set(&error, rc, "cannot tell the receiver of holes");
 	}
@@ -112,12 +107,15 @@ static void clean_up(struct source *s)
 static void act(struct source *s, const struct migc_action *action)
 {
 	struct migc_error error = {0};
+	int rc;
 
 	switch (action->type) {
 	case MIGC_ACTION_SEND:
 		if (action->msg->type == MIGC_MSG_COMMIT && s->e->qemu)
 			migc_qemu_commit(s->e->qemu);
-		if (engine_send(s->e, 0, action->msg) != 0 && !s->disconnected)
+		rc = engine_send(s->e, 0, action->msg);
+		/* of a connection that is over poll_peer() tells, with the reason */
+		if (rc != 0 && rc != -ECONNRESET && !s->disconnected)
 			event_queue_text(&s->events, MIGC_EV_FAILED, -ETIMEDOUT,
 					 "the receiver takes no control messages");
 		break;
@@ -126,6 +124,9 @@ static void act(struct source *s, const struct migc_action *action)
 		break;
 	case MIGC_ACTION_PREPARE:
 		source_prepare(s);
+		break;
+	case MIGC_ACTION_COMPARE:
+		source_compare_pages(s, &action->msg->holdings);
 		break;
 	case MIGC_ACTION_ROUND:
 		begin_round(s, action);
@@ -140,10 +141,11 @@ static void act(struct source *s, const struct migc_action *action)
 		stop_guest(s);
 		break;
 	case MIGC_ACTION_PUNCH:
-		if (s->may_lose_pages && send_holes(s, false) != 0)
+		rc = s->may_lose_pages ? send_holes(s, false) : 0;
+		if (rc != 0 && rc != -ECONNRESET)
 			event_queue_text(&s->events, MIGC_EV_FAILED, -EIO,
 					 "cannot tell the receiver of holes");
-		else
+		else if (rc == 0)
 			event_queue_add(&s->events, MIGC_EV_PUNCHED);
 		break;
 	case MIGC_ACTION_HASH:
@@ -280,6 +282,8 @@ static void handle_events(struct source *s)
 
 	while (!s->finished && event_queue_take(&s->events, &event)) {
 		event.now_ns = clock_now_ns();
+		if (event.type == MIGC_EV_DISCONNECTED && source_lost(s, event.error, event.now_ns))
+			continue;
 		if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_ROUND_DONE &&
 		    s->e->rounds)
 			rounds_close(s->e->rounds, event.now_ns, engine_wire_bytes(s->e));
@@ -294,7 +298,7 @@ static void handle_events(struct source *s)
 		s->e->expected_downtime_ms = migc_source_expected_downtime_ms(s->session);
 		if (event.type == MIGC_EV_SCANNED)
 			source_scanned(s);
-		engine_tell(s->e, migc_source_state(s->session));
+		engine_tell(s->e, source_state(s));
 	}
 }
 
@@ -310,8 +314,12 @@ static void run(struct source *s)
 		engine_pump(s->e);
 		poll_peer(s);
 		handle_events(s);
+		if (s->recovery.on)
+			source_poll_recovery(s, now);
 		if (s->attaching)
 			source_attach_more(s);
+		if (s->settling)
+			source_poll_settling(s, now);
 		if (s->feeding)
 			poll_feeding(s, now);
 		if (s->stopping)
@@ -324,7 +332,7 @@ static void run(struct source *s)
 		engine_share_bandwidth(s->e, now);
 		poll_operator(s, now);
 		handle_events(s);
-		engine_tell(s->e, migc_source_state(s->session));
+		engine_tell(s->e, source_state(s));
 	}
 }
 
@@ -339,7 +347,6 @@ enum migc_outcome source_run(struct engine *e, struct migc_error *err)
 	}
 	s->e = e;
 	if (source_open_session(s, err) == 0) {
-		migc_source_on_failed(s->session, mark_failed, s);
 		run(s);
 		outcome = s->outcome;
 		if (outcome != MIGC_OUTCOME_DONE)

@@ -7,6 +7,15 @@
 
 /** @file The controller of a source, shared by its files. */
 
+/** Of a session that was lost: a new one is being made, until PREPARED or the deadline. */
+struct source_recovery {
+	bool on;
+	bool connecting; /**< there are workers, and the first has begun to connect */
+	uint64_t lost_ns, deadline_ns;
+	uint64_t try_ns; /**< connecting: give this try up; else: make the next */
+	struct migc_error cause;
+};
+
 /** Carries out what its session asks for. */
 struct source {
 	struct engine *e;
@@ -17,6 +26,8 @@ struct source {
 	uint8_t device[MIGC_DEVICE_CHUNK_BYTES_MAX];
 	uint64_t device_bytes;
 	bool connected, disconnected;
+	uint64_t inventory_page; /**< of a region: behind what was compared of it */
+	bool settling; /**< PREPARE: until pages may be compared */
 	bool attaching, stopping, feeding, final, saving;
 	unsigned int attached; /**< connections, the first included */
 	uint64_t attach_sent; /**< bit per worker: ATTACH was sent */
@@ -25,6 +36,7 @@ struct source {
 	bool finished;
 	enum migc_outcome outcome;
 	uint64_t tick_ns;
+	struct source_recovery recovery;
 };
 
 /* source_converge.c: how far the guest is ahead, and what is done about it */
@@ -48,5 +60,24 @@ void source_attach(struct source *s);
 void source_attach_more(struct source *s);
 /** PREPARE: QEMU, tracker, rounds. */
 void source_prepare(struct source *s);
+
+/** PREPARE goes on: is it time to compare? */
+void source_poll_settling(struct source *s, uint64_t now_ns);
+/** COMPARE: what the destination holds. */
+void source_compare_pages(struct source *s, const struct migc_msg_holdings *holdings);
+
+/* source_recover.c: a session that was lost, and the next */
+
+/**
+ * The connection is over. @return whether a new session takes over: then this event is not the
+ * machine's, which is gone.
+ */
+bool source_lost(struct source *s, const struct migc_error *cause, uint64_t now_ns);
+/** While there is none: connect, or give up. */
+void source_poll_recovery(struct source *s, uint64_t now_ns);
+/** PREPARED: from here on it is a session like any other. */
+void source_recovered(struct source *s, uint64_t now_ns);
+/** @return what to show as the state. */
+const char *source_state(const struct source *s);
 
 #endif

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+#include "inventory.h"
 #include "migc_bitmap.h"
 #include "send_path.h"
 #include "source_run.h"
@@ -29,6 +31,8 @@ static void fill_hello(struct source *s, struct migc_msg_hello *hello)
 	hello->codecs = engine_codecs(e);
 	if (wants_deltas(e))
 		hello->codecs |= MIGC_CODECS_DELTA;
+	if (s->recovery.on)
+		hello->codecs |= MIGC_CODECS_RESUME;
 	for (unsigned int id = 0; id < MIGC_CODEC_COUNT; id++) {
 		unsigned int pages = migc_codec_block_pages(e->devices, (enum migc_codec_id)id);
 
@@ -67,6 +71,15 @@ static int count_data(struct engine *e, uint64_t *pages)
 	return rc;
 }
 
+static void mark_failed(void *source, const struct migc_page_list *pages)
+{
+	struct source *s = source;
+
+	s->failed_in_final |= s->final;
+	if (s->e->rounds)
+		rounds_mark(s->e->rounds, pages);
+}
+
 int source_open_session(struct source *s, struct migc_error *err)
 {
 	struct engine *e = s->e;
@@ -84,6 +97,8 @@ int source_open_session(struct source *s, struct migc_error *err)
 			config->fixed_cost_ms += (uint32_t)(mib * HASH_COST_MS_PER_GIB / 1024);
 		rc = migc_source_create(config, &s->session);
 	}
+	if (rc == 0)
+		migc_source_on_failed(s->session, mark_failed, s);
 	free(config);
 	return rc ? migc_error_set(err, rc, "cannot begin a session") : 0;
 }
@@ -93,6 +108,7 @@ void source_attach(struct source *s)
 	const struct migc_msg_hello_ack *ack = migc_source_ack(s->session);
 	struct engine *e = s->e;
 
+	e->connections = e->worker_count;
 	if (ack->workers < e->worker_count) {
 		migc_log(e->config->log, MIGC_LOG_INFO,
 			 "the receiver has %u workers: that many connections are used",
@@ -142,11 +158,12 @@ static int prepare_tracker(struct source *s, struct migc_error *err)
 {
 	struct engine *e = s->e;
 	bool copies = false;
-	int rc;
+	int rc = 0;
 
 	if (e->qemu == NULL || e->config->dirty == MIGC_DIRTY_NONE)
 		return 0;
-	rc = migc_dirty_create(e->config->dirty, e->gm, e->config->log, &e->dirty, err);
+	if (e->dirty == NULL)
+		rc = migc_dirty_create(e->config->dirty, e->gm, e->config->log, &e->dirty, err);
 	if (rc == 0)
 		rc = migc_dirty_arm(e->dirty, err);
 	if (rc != 0)
@@ -175,27 +192,67 @@ static void prepare_deltas(struct engine *e)
 			 "no memory for --delta-cache: pages that are sent again go whole");
 }
 
+/** All data is due, of a new guest or of one whose session was lost. After the tracker was armed.
+ */
+static int prepare_rounds(struct engine *e, struct migc_error *err)
+{
+	int rc;
+
+	if (e->rounds)
+		return rounds_restart(e->rounds, e->workers, e->connections, err);
+	rc = rounds_create(e->gm, e->dirty, e->workers, e->connections, engine_idle, e, &e->rounds,
+			   err);
+	/* a page that becomes data from now on is reported. Without a tracker nobody would:
+	 * rounds_begin() looks when the guest is stopped */
+	if (rc == 0 && e->dirty)
+		rc = rounds_all(e->rounds, err);
+	return rc;
+}
+
+static void prepared(struct source *s)
+{
+	if (s->recovery.on)
+		source_recovered(s, clock_now_ns());
+	event_queue_add(&s->events, MIGC_EV_PREPARED);
+}
+
 void source_prepare(struct source *s)
 {
 	struct engine *e = s->e;
 	struct migc_error error = {0};
 	int rc = 0;
 
-	if (e->qemu)
+	if (e->qemu && e->rounds == NULL)
 		rc = migc_qemu_prepare_source(e->qemu, &error);
 	if (rc == 0)
 		rc = prepare_tracker(s, &error);
 	if (rc == 0)
-		rc = rounds_create(e->gm, e->dirty, e->workers, e->connections, engine_idle, e,
-				   &e->rounds, &error);
-	/* after the tracker was armed: a page that becomes data from now on is reported. Without a
-	 * tracker nobody would: rounds_begin() looks when the guest is stopped */
-	if (rc == 0 && e->dirty)
-		rc = rounds_all(e->rounds, &error);
+		rc = prepare_rounds(e, &error);
 	if (rc == 0)
 		prepare_deltas(e);
 	if (rc != 0)
 		event_queue_error(&s->events, MIGC_EV_FAILED, &error);
+	else if (migc_source_ack(s->session)->codecs & MIGC_CODECS_RESUME)
+		s->settling = true;
 	else
-		event_queue_add(&s->events, MIGC_EV_PREPARED);
+		prepared(s);
+}
+
+void source_poll_settling(struct source *s, uint64_t now_ns)
+{
+	if (!rounds_settled(s->e->rounds, now_ns))
+		return;
+	s->settling = false;
+	prepared(s);
+}
+
+void source_compare_pages(struct source *s, const struct migc_msg_holdings *holdings)
+{
+	struct engine *e = s->e;
+	uint64_t seed = inventory_seed(migc_source_ack(s->session)->session_id);
+
+	e->held_pages +=
+		inventory_compare(e->rounds, e->gm, e->dirty, seed, &s->inventory_page, holdings);
+	if (s->inventory_page == migc_guestmem_region(e->gm, holdings->region)->pages)
+		s->inventory_page = 0;
 }

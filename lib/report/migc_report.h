@@ -123,6 +123,12 @@ struct migc_report {
 		uint64_t retries_sent, tokens_invalid, handshakes_failed, refused_busy;
 		uint64_t blocks_failed;
 	} drops;
+	/** Sessions that were lost, and others that took over. */
+	struct {
+		uint64_t count;
+		uint64_t held_pages; /**< source: that the destination had then and were not sent */
+		uint64_t lost_ms; /**< how long there was no session */
+	} recovery;
 	bool verified; /**< all RAM was compared and is equal */
 	unsigned int round_count;
 	struct migc_report_round round[MIGC_REPORT_ROUNDS_MAX];

@@ -227,6 +227,15 @@ static json_t *throttle(const struct migc_report *r)
 	return o;
 }
 
+static json_t *recovery(const struct migc_report *r)
+{
+	json_t *o = json_object();
+
+	put_number(&o, "held-pages", r->recovery.held_pages);
+	put_number(&o, "lost-time", r->recovery.lost_ms);
+	return o;
+}
+
 static json_t *rounds(const struct migc_report *r)
 {
 	json_t *all = json_array();
@@ -276,6 +285,8 @@ json_t *migc_report_value(const struct migc_report *r)
 	put(&o, "dirty", dirty(r));
 	put(&o, "inject", inject(r));
 	put(&o, "drops", drops(r));
+	put_number(&o, "recoveries", r->recovery.count);
+	put(&o, "recovery", recovery(r));
 	put(&o, "rounds", rounds(r));
 	put(&o, "error", r->error.code ? text_value(r->error.text) : json_null());
 	return o;

@@ -226,6 +226,19 @@ static void add_drops(struct text *t, const struct migc_report *r)
 		add(t, "\n");
 }
 
+static void add_recovery(struct text *t, const struct migc_report *r)
+{
+	if (!r->recovery.count)
+		return;
+	add(t, "  recovered    %llu %s, %llu ms without a connection",
+	    (unsigned long long)r->recovery.count, r->recovery.count == 1 ? "time" : "times",
+	    (unsigned long long)r->recovery.lost_ms);
+	if (r->source)
+		add(t, "; %llu pages were there and not sent again",
+		    (unsigned long long)r->recovery.held_pages);
+	add(t, "\n");
+}
+
 static void add_rounds(struct text *t, const struct migc_report *r)
 {
 	if (!r->round_count)
@@ -253,6 +266,7 @@ int migc_report_table(const struct migc_report *report, char *out, size_t capaci
 	add_network(&t, report);
 	add_cost(&t, report);
 	add_drops(&t, report);
+	add_recovery(&t, report);
 	add_rounds(&t, report);
 	return (int)t.length;
 }

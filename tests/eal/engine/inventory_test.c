@@ -182,7 +182,7 @@ static void stop_writing(void)
 static uint64_t take_over(void)
 {
 	struct migc_error err = {0};
-	uint64_t page = 0, same = 0;
+	uint64_t page = 0, compared = 0, same = 0;
 	bool end = false;
 
 	arm();
@@ -191,7 +191,9 @@ static uint64_t take_over(void)
 	while (!end) {
 		keep_writing();
 		end = inventory_tell(&rig.shared, 0, SEED, &page, &rig.holdings);
-		same += inventory_compare(rig.rounds, rig.gm, rig.dirty, SEED, &rig.holdings);
+		same += inventory_compare(rig.rounds, rig.gm, rig.dirty, SEED, &compared,
+					  &rig.holdings);
+		assert_int_equal(compared, page);
 	}
 	assert_int_equal(rig.holdings.first + rig.holdings.pages, PAGES);
 	begin(1, false);
@@ -399,11 +401,42 @@ static void digests_of_another_session_say_nothing(void **state)
 	assert_int_equal(feed(), 1);
 	assert_int_equal(rounds_restart(rig.rounds, &rig.worker, 1, &err), 0);
 	inventory_tell(&rig.shared, 0, SEED, &page, &rig.holdings);
-	assert_int_equal(inventory_compare(rig.rounds, rig.gm, rig.dirty, SEED + 1, &rig.holdings),
-			 0);
+	page = 0;
+	assert_int_equal(
+		inventory_compare(rig.rounds, rig.gm, rig.dirty, SEED + 1, &page, &rig.holdings),
+		0);
 	assert_true(rounds_is_due(rig.rounds, 0, 0));
-	assert_int_equal(inventory_compare(rig.rounds, rig.gm, rig.dirty, SEED, &rig.holdings), 1);
+	page = 0;
+	assert_int_equal(
+		inventory_compare(rig.rounds, rig.gm, rig.dirty, SEED, &page, &rig.holdings), 1);
 	assert_false(rounds_is_due(rig.rounds, 0, 0));
+}
+
+static void zeros_that_are_a_hole_there_need_not_be_sent(void **state)
+{
+	struct migc_error err = {0};
+
+	(void)state;
+	open_source(MIGC_DIRTY_HASH);
+	/* data at the source, which happens to be zeros, before, between and behind */
+	assert_true(guest_do(&rig.child, GUEST_WRITE, 3, 0));
+	assert_true(guest_do(&rig.child, GUEST_WRITE, 1500, 1));
+	assert_true(guest_do(&rig.child, GUEST_WRITE, 1501, 0));
+	assert_true(guest_do(&rig.child, GUEST_WRITE, 2900, 0));
+	arm();
+	assert_int_equal(rounds_all(rig.rounds, &err), 0);
+	/* the destination has something of one page, and data of zeros */
+	rig.presence[1500] = PAGE_WRITTEN;
+	rig.presence[2900] = PAGE_WRITTEN;
+	assert_int_equal(take_over(), 3);
+	assert_int_equal(feed(), 1);
+	assert_int_equal(rig.sent, 1);
+	/* and the tracker knows that they are zeros (a look at the holes would fill them) */
+	assert_true(guest_do(&rig.child, GUEST_WRITE, 1501, 7));
+	begin(2, true);
+	assert_int_equal(feed(), 1);
+	assert_int_equal(rig.sent, 1);
+	check_equal();
 }
 
 static void holes_of_the_destination_are_passed_over(void **state)
@@ -443,6 +476,7 @@ int main(void)
 		TEST(a_page_given_back_and_written_as_it_was_is_sent),
 		TEST(what_the_destination_has_and_the_source_has_not_becomes_zero),
 		TEST(digests_of_another_session_say_nothing),
+		TEST(zeros_that_are_a_hole_there_need_not_be_sent),
 		TEST(holes_of_the_destination_are_passed_over),
 	};
 

@@ -19,6 +19,8 @@ from .vm import Shape, Vm, check_continuity
 class Context:
     codec = None
     """--codec of senders whose words have none; None: the program's own choice."""
+    recover_timeout = "0"
+    """--recover-timeout of both ends whose words have none: who dies is to be noticed soon."""
     inject = None
     """--inject of both ends whose words have none."""
     qatlike, qatlike_program = None, None
@@ -149,6 +151,8 @@ class Context:
             all_words += ["--connect", peer]
         if self.inject and "--inject" not in words:
             all_words += ["--inject", self.inject]
+        if self.recover_timeout and "--recover-timeout" not in words:
+            all_words += ["--recover-timeout", self.recover_timeout]
         if source and self.codec and "--codec" not in words:
             all_words += ["--codec", self.codec]
         if mtu != 1500:

@@ -45,6 +45,13 @@ class Link:
         for namespace in (self.source, self.destination):
             run("ip", "netns", "del", namespace, check=False)
 
+    def cut(self):
+        """Nothing gets through until mend()."""
+        run("ip", "-n", self.source, "link", "set", INTERFACE, "down")
+
+    def mend(self):
+        run("ip", "-n", self.source, "link", "set", INTERFACE, "up")
+
     def inside(self, side):
         """The words that put a command into a side's namespace."""
         return ["ip", "netns", "exec", self.source if side == "source" else self.destination]

@@ -93,6 +93,7 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(o.huffman, OPTIONS_HUFFMAN_DYNAMIC);
 	assert_int_equal(o.dirty, OPTIONS_DIRTY_AUTO);
 	assert_int_equal(o.settings.downtime_limit_ms, 300);
+	assert_int_equal(o.recover_timeout_s, 60);
 	assert_int_equal(o.progress, OPTIONS_PROGRESS_AUTO);
 	assert_int_equal(o.block_pages | o.settings.timeout_s | o.mtu | o.gateway, 0);
 	assert_int_equal(o.settings.max_bandwidth_bits, 0);
@@ -108,7 +109,11 @@ static void defaults_are_those_of_the_manual(void **state)
 	take(&c, RECV GUEST " --insecure", &o);
 	assert_false(o.source);
 	assert_int_equal(o.port, 4433);
+	assert_int_equal(o.recover_timeout_s, 60);
 	assert_true(o.insecure);
+	options_free(&o);
+	take(&c, RECV GUEST " --insecure --recover-timeout 7", &o);
+	assert_int_equal(o.recover_timeout_s, 7);
 	options_free(&o);
 }
 
@@ -124,7 +129,8 @@ static void every_word_of_a_sender_is_taken(void **state)
 	     "--level 6 --huffman fixed --compressdev compress_isal --no-fallback --block-pages 8 "
 	     "--delta-cache 128m "
 	     "--dirty hash --downtime-limit 50 --max-bandwidth 10g --timeout 60 --timeout-action "
-	     "suspend --throttle off --verify --progress plain --report - --inject "
+	     "suspend --recover-timeout 0 --throttle off --verify --progress plain --report - "
+	     "--inject "
 	     "loss=0.01,seed=1",
 	     &o);
 	assert_int_equal(o.connect.ip, 0x0a010002);
@@ -147,6 +153,7 @@ static void every_word_of_a_sender_is_taken(void **state)
 	assert_int_equal(o.settings.timeout_s, 60);
 	assert_true(o.settings.timeout_suspends);
 	assert_false(o.settings.throttle);
+	assert_int_equal(o.recover_timeout_s, 0);
 	assert_true(o.verify);
 	assert_int_equal(o.progress, OPTIONS_PROGRESS_PLAIN);
 	assert_string_equal(o.report, "-");
@@ -344,6 +351,7 @@ static void values_of_the_wrong_form_are_refused(void **state)
 	refuse(SEND GUEST PSK " --throttle on", "auto, off");
 	refuse(SEND GUEST PSK " --timeout 5 --timeout-action wait", "cancel, suspend");
 	refuse(SEND GUEST PSK " --timeout 0", "--timeout");
+	refuse(SEND GUEST PSK " --recover-timeout never", "0 to");
 	refuse(SEND GUEST PSK " --downtime-limit 0", "--downtime-limit");
 	refuse(SEND GUEST PSK " --max-bandwidth fast", "500m");
 	refuse(SEND GUEST PSK " --max-bandwidth 0", "500m");
@@ -395,6 +403,7 @@ static void help_and_version_need_nothing_else(void **state)
 		"--timeout",
 		"--throttle",
 		"--timeout-action",
+		"--recover-timeout",
 		"--verify",
 		"--max-bandwidth",
 		"--report",
