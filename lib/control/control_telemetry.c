@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_telemetry.h>
-
 #include "control_answer.h"
+#include "dpdk_versions.h"
 #include "migc_control_telemetry.h"
 
 /** Telemetry has no fractions: what has them is told in thousandths. */
@@ -40,12 +39,12 @@ static int add_value(struct rte_tel_data *d, const char *before, const char *key
 
 	plain_name(before, key, json_is_real(value) ? FRACTION_SUFFIX : "", name);
 	if (json_is_integer(value))
-		return rte_tel_data_add_dict_u64(d, name, (uint64_t)json_integer_value(value));
+		return rte_tel_data_add_dict_uint(d, name, (uint64_t)json_integer_value(value));
 	if (json_is_boolean(value))
-		return rte_tel_data_add_dict_u64(d, name, json_is_true(value));
+		return rte_tel_data_add_dict_uint(d, name, json_is_true(value));
 	if (json_is_real(value))
-		return rte_tel_data_add_dict_u64(d, name,
-						 real > 0 ? (uint64_t)(real * FRACTION + 0.5) : 0);
+		return rte_tel_data_add_dict_uint(d, name,
+						  real > 0 ? (uint64_t)(real * FRACTION + 0.5) : 0);
 	if (!json_is_string(value))
 		return 0;
 	snprintf(text, sizeof(text), "%s", json_string_value(value));
@@ -67,9 +66,9 @@ static int add_rounds(struct rte_tel_data *d, const json_t *rounds)
 		all = rte_tel_data_alloc();
 		if (all == NULL)
 			return -ENOMEM;
-		rte_tel_data_start_array(all, RTE_TEL_U64_VAL);
+		rte_tel_data_start_array(all, RTE_TEL_UINT_VAL);
 		for (size_t i = 0; i < json_array_size(rounds); i++)
-			rte_tel_data_add_array_u64(
+			rte_tel_data_add_array_uint(
 				all, (uint64_t)json_integer_value(
 					     json_object_get(json_array_get(rounds, i), key)));
 		plain_name("rounds", key, "", name);
