@@ -47,6 +47,9 @@ def run_inside(test, context, log_path):
         context.stack.close()
     except Exception:  # pylint: disable=broad-except
         status, reason = FAILED, reason + "clean-up: " + traceback.format_exc()
+    reports = sanitizer.said(context.endpoints)
+    if reports:
+        status, reason = FAILED, "%s\n%s" % (reason, reports)
     with open(log_path, "w", encoding="utf-8", errors="replace") as log:
         log.write(reason)
     return status

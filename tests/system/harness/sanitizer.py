@@ -5,11 +5,14 @@ process and whatever its exit status, fails the test."""
 import glob
 import json
 import os
+import re
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SUPPRESSIONS = os.path.join(HERE, "..", "leaks.supp")
 # a status that is none of the program's
 EXIT_STATUS = 86
+# gcc's libubsan, beside libasan, writes to stderr whatever its log_path says
+REPORT = re.compile(r"runtime error: |ERROR: (Address|Leak)Sanitizer")
 
 
 def is_sanitized(build):
@@ -27,6 +30,17 @@ def environment(scratch):
     return {"ASAN_OPTIONS": common + ":detect_leaks=1:detect_stack_use_after_return=1",
             "UBSAN_OPTIONS": common,
             "LSAN_OPTIONS": "suppressions=%s:print_suppressions=0" % SUPPRESSIONS}
+
+
+def said(endpoints):
+    """What they report in their output, and the lines after it."""
+    text = ""
+    for endpoint in endpoints:
+        for i, line in enumerate(endpoint.err):
+            if REPORT.search(line):
+                text += "--- %s\n%s\n" % (endpoint.name, "\n".join(endpoint.err[i:i + 30]))
+                break
+    return text
 
 
 def reports(scratch):
