@@ -11,7 +11,7 @@ import time
 
 from harness import states_md
 from harness.context import Shape
-from harness.matrix import PLACES, SMALL, Cell, Chain, try_line
+from harness.matrix import PLACES, RECOVER_SECONDS, SMALL, Cell, Chain, try_line
 from harness.registry import Skip, check, system_test
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
@@ -20,6 +20,11 @@ DAY = 86400
 SILENT_SECONDS, LATE_SECONDS = 20, 2
 MIB = 1 << 20
 
+# states in which a lost session is one that can be taken over
+RECOVERING = {
+    "source": ("PREPARE", "INVENTORY", "ROUND", "APPLY", "SCAN"),
+    "destination": ("INVENTORY", "APPLY"),
+}
 # QMP commands that are given in a state, and can be refused
 REFUSED = {
     "PREPARE": "migrate-set-capabilities", "STOP": "migrate", "SAVE": "migrate-continue",
@@ -103,7 +108,9 @@ def network_cut_60(cell):
 
 
 def network_cut(cell, seconds):
-    cell.start(hold=False, faults=["cut=%s:%d" % (cell.place, seconds)])
+    recover = cell.column in RECOVERING[cell.machine]
+    cell.start(hold=False, faults=["cut=%s:%d" % (cell.place, seconds)],
+               recover=seconds + RECOVER_SECONDS if recover else 0)
     if cell.column in ("CONNECT", "LISTEN"):
         cell.sender.finish()
     nobody_comes(cell)

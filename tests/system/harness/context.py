@@ -123,12 +123,6 @@ class Context:
 
     # ---- migrations
 
-    def without_recovery(self):
-        """Words for both ends by which a lost connection is a failure; none where it is always."""
-        done = subprocess.run([self.program, "--help"], stdout=subprocess.PIPE, text=True,
-                              check=True)
-        return ["--recover-timeout", "0"] if "--recover-timeout" in done.stdout else []
-
     def psk(self):
         path = self.path("psk")
         if not os.path.exists(path):

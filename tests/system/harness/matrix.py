@@ -12,7 +12,9 @@ from .context import Shape, wait_until
 from .registry import Failure, check
 
 SMALL = Shape(mib=160, fill=24, rate=4)
-HELD_SECONDS, END_SECONDS = 90, 60
+HELD_SECONDS, END_SECONDS = 90, 120
+# so long a cut loses a session; so long it may then be taken over
+LOSING_SECONDS, RECOVER_SECONDS = 11, 40
 # to converge is not what is tried here, and the machine may be busy
 SENDER_WORDS = ["--verify", "--downtime-limit", "5000"]
 
@@ -29,10 +31,14 @@ class Cell:
         """Variables of the machine's own end."""
         self.sender = self.receiver = None
 
-    def start(self, sender_words=(), receiver_words=(), hold=True, faults=(), shape=None):
-        """Start both ends; `hold`: the machine's own end stops in the column's state."""
-        words = {"source": [*self.chain.no_recovery, *sender_words],
-                 "destination": [*self.chain.no_recovery, *receiver_words]}
+    def start(self, sender_words=(), receiver_words=(), hold=True, faults=(), shape=None,
+              recover=0):
+        """Start both ends; `hold`: the machine's own end stops in the column's state. `recover`:
+        seconds in which a lost session is taken over."""
+        if self.column == "INVENTORY":
+            recover = recover or RECOVER_SECONDS
+        words = {"source": ["--recover-timeout", str(recover), *sender_words],
+                 "destination": ["--recover-timeout", str(recover), *receiver_words]}
         where = {"port": "af_packet", "link": self.chain.link}
         faults = list(faults)
         if hold:
@@ -42,8 +48,13 @@ class Cell:
             faults.insert(0, "qmp-error=migrate-continue")
         if self.column == "PAUSE":
             words["source"].append("--pause-before-switchover")
-        if faults:
-            words[self.machine] += ["--inject", ",".join(faults)]
+        injected = {self.machine: faults}
+        if self.column == "INVENTORY":
+            # what is lost in a round goes on with an inventory
+            injected.setdefault("source", []).insert(0, "cut=ROUND:%d" % LOSING_SECONDS)
+        for machine, list_of_faults in injected.items():
+            if list_of_faults:
+                words[machine] += ["--inject", ",".join(list_of_faults)]
         self.destination = self.chain.context.destination(shape or self.chain.shape)
         self.receiver = self.chain.context.endpoint(
             "recv", ["--qmp", self.destination.qmp_path, *words["destination"]],
@@ -167,7 +178,6 @@ class Chain:
 
     def __init__(self, context, index, shape=SMALL):
         self.context, self.shape = context, shape
-        self.no_recovery = context.without_recovery()
         self.link = context.link(name="-%d" % index)
         self.boot()
 
