@@ -324,7 +324,7 @@ uint64_t migc_transport_expiry(const struct migc_transport *t)
 	if (t->state == MIGC_TRANSPORT_HANDSHAKE && t->handshake_deadline_ns < expiry_ns)
 		expiry_ns = t->handshake_deadline_ns;
 	/* what the pacer holds back goes then */
-	if (t->unsent_bytes && !pacer_allows(&t->pacer, t->now_ns) && t->pacer.next_ns < expiry_ns)
+	if (t->unsent_bytes && pacer_holds(&t->pacer, t->now_ns) && t->pacer.next_ns < expiry_ns)
 		expiry_ns = t->pacer.next_ns;
 	return expiry_ns;
 }

@@ -17,8 +17,13 @@
 #define HELPLESS_NS (5 * NS_PER_S)
 #define CRUISE_WINDOWS 80u
 #define PROBE_WINDOWS 2u
-/** What was not sent for a late turn may be caught up on, as far as a token bucket of 1 ms goes. */
+/** What was not sent between two turns may be caught up on, as far as a token bucket of 1 ms goes.
+ */
 #define CATCH_UP_NS UINT64_C(1000000)
+/** But a turn so late did not sleep, it waited for a CPU: all of that is caught up on, to a limit.
+ */
+#define LATE_NS UINT64_C(2000000)
+#define LATE_CATCH_UP_NS UINT64_C(50000000)
 
 static void begin_window(struct pacer *p, uint64_t delivered_bytes, uint64_t now_ns)
 {
@@ -31,7 +36,7 @@ static void begin_window(struct pacer *p, uint64_t delivered_bytes, uint64_t now
 
 void pacer_init(struct pacer *p, uint64_t now_ns)
 {
-	*p = (struct pacer){.phase = PACER_OFF};
+	*p = (struct pacer){.phase = PACER_OFF, .turn_ns = now_ns};
 	begin_window(p, 0, now_ns);
 }
 
@@ -164,16 +169,38 @@ void pacer_starved(struct pacer *p)
 	p->starved = true;
 }
 
-bool pacer_allows(const struct pacer *p, uint64_t now_ns)
+bool pacer_holds(const struct pacer *p, uint64_t now_ns)
 {
-	return p->rate == 0 || p->next_ns <= now_ns;
+	return p->rate && p->next_ns > now_ns;
 }
 
-void pacer_charge(struct pacer *p, uint64_t bytes, uint64_t now_ns)
+/** Time has passed: how far behind it may the sending be? */
+static void go_on(struct pacer *p, uint64_t now_ns)
 {
-	if (p->rate == 0)
-		return;
-	if (p->next_ns + CATCH_UP_NS < now_ns)
-		p->next_ns = now_ns - CATCH_UP_NS;
-	p->next_ns += bytes * NS_PER_S / p->rate;
+	uint64_t passed_ns = now_ns - p->turn_ns;
+
+	p->turn_ns = now_ns;
+	if (passed_ns > LATE_NS)
+		p->credit_ns += passed_ns;
+	else
+		p->credit_ns -= passed_ns < p->credit_ns ? passed_ns : p->credit_ns;
+	if (p->credit_ns < CATCH_UP_NS)
+		p->credit_ns = CATCH_UP_NS;
+	if (p->credit_ns > LATE_CATCH_UP_NS)
+		p->credit_ns = LATE_CATCH_UP_NS;
+	if (p->next_ns + p->credit_ns < now_ns)
+		p->next_ns = now_ns - p->credit_ns;
+}
+
+bool pacer_allows(struct pacer *p, uint64_t now_ns)
+{
+	if (now_ns > p->turn_ns)
+		go_on(p, now_ns);
+	return !pacer_holds(p, now_ns);
+}
+
+void pacer_charge(struct pacer *p, uint64_t bytes)
+{
+	if (p->rate)
+		p->next_ns += bytes * NS_PER_S / p->rate;
 }

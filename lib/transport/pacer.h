@@ -29,6 +29,8 @@ struct pacer {
 	uint64_t link; /**< the link's rate as last measured, bytes a second */
 	uint64_t rate; /**< bytes a second that may go; 0: any number */
 	uint64_t next_ns; /**< when what was sent is paid for */
+	uint64_t turn_ns; /**< when it was last asked */
+	uint64_t credit_ns; /**< so much of what was not sent may be caught up on */
 
 	/* the window that is being measured */
 	uint64_t begin_ns, begin_delivered_bytes;
@@ -55,9 +57,15 @@ void pacer_acknowledged(struct pacer *p, uint64_t rtt_ns, uint64_t base_rtt_ns,
 			uint64_t delivered_bytes, uint64_t now_ns);
 /** There is nothing to send: how much is delivered says nothing of the link. */
 void pacer_starved(struct pacer *p);
-/** @return whether a packet may go now. */
-bool pacer_allows(const struct pacer *p, uint64_t now_ns);
+/**
+ * Asked at each turn, whether or not there is something to send: a turn that comes late may catch
+ * up on what it missed, for it waited for a CPU.
+ * @return whether a packet may go now.
+ */
+bool pacer_allows(struct pacer *p, uint64_t now_ns);
+/** @return whether a packet has to wait: until p->next_ns. */
+bool pacer_holds(const struct pacer *p, uint64_t now_ns);
 /** A packet went. */
-void pacer_charge(struct pacer *p, uint64_t bytes, uint64_t now_ns);
+void pacer_charge(struct pacer *p, uint64_t bytes);
 
 #endif

@@ -155,6 +155,6 @@ ngtcp2_ssize migc_quic_write(struct migc_transport *t, uint8_t *data, size_t cap
 	if (t->watch.sealed_stream_bytes > new_bytes)
 		t->stats.retransmitted_bytes += t->watch.sealed_stream_bytes - new_bytes;
 	pace(t, (size_t)length, now_ns);
-	pacer_charge(&t->pacer, (uint64_t)length, now_ns);
+	pacer_charge(&t->pacer, (uint64_t)length);
 	return length;
 }

@@ -27,6 +27,7 @@ struct model {
 	uint64_t window_bytes;
 	uint64_t free_ns; /**< when the link has sent all that it was given */
 	uint64_t sent_bytes, delivered_bytes;
+	uint64_t runs_ns, of_ns; /**< the sender has a CPU for so long of each; 0: always */
 	uint64_t offered; /**< bytes a second that there are to send; 0: any number */
 	struct {
 		uint64_t at_ns, rtt_ns;
@@ -72,7 +73,7 @@ static void send_packets(struct model *m)
 		m->ack[at].rtt_ns = m->ack[at].at_ns - m->now_ns;
 		m->count++;
 		m->sent_bytes += PACKET_BYTES;
-		pacer_charge(&m->pacer, PACKET_BYTES, m->now_ns);
+		pacer_charge(&m->pacer, PACKET_BYTES);
 	}
 }
 
@@ -95,8 +96,10 @@ static void run(struct model *m, uint64_t ms)
 	m->look_bytes = m->delivered_bytes;
 	m->queue_sum_ns = m->steps = m->probes = 0;
 	for (; m->now_ns < end_ns; m->now_ns += STEP_NS) {
-		take_acknowledgements(m);
-		send_packets(m);
+		if (m->of_ns == 0 || m->now_ns % m->of_ns < m->runs_ns) {
+			take_acknowledgements(m);
+			send_packets(m);
+		}
 		m->queue_sum_ns += m->free_ns > m->now_ns ? m->free_ns - m->now_ns : 0;
 		m->steps++;
 		if (m->pacer.phase == PACER_PROBE && m->phase != PACER_PROBE)
@@ -203,19 +206,53 @@ static void a_sender_without_work_learns_nothing_of_the_link(void **state)
 	assert_int_equal(m->pacer.phase, PACER_CRUISE);
 }
 
-static void a_late_turn_is_caught_up_on_but_for_a_millisecond(void **state)
+static uint64_t sent_at(struct pacer *p, uint64_t now_ns)
+{
+	uint64_t bytes = 0;
+
+	for (; pacer_allows(p, now_ns); bytes += PACKET_BYTES)
+		pacer_charge(p, PACKET_BYTES);
+	return bytes;
+}
+
+static void idle_time_is_caught_up_on_by_a_millisecond(void **state)
 {
 	struct pacer p;
-	uint64_t bytes = 0;
+	uint64_t now_ns;
 
 	(void)state;
 	pacer_init(&p, 0);
 	p.phase = PACER_CRUISE;
 	p.rate = 100000000;
-	for (; pacer_allows(&p, NS_PER_S); bytes += PACKET_BYTES)
-		pacer_charge(&p, PACKET_BYTES, NS_PER_S);
-	/* of a second, what goes in one of its milliseconds, and the packet that ends it */
-	assert_in_range(bytes, 100000, 100000 + 2 * PACKET_BYTES);
+	/* turns go on, there is nothing to send */
+	for (now_ns = 0; now_ns < NS_PER_S; now_ns += 1000000)
+		pacer_allows(&p, now_ns);
+	assert_in_range(sent_at(&p, now_ns), 100000, 100000 + 2 * PACKET_BYTES);
+}
+
+static void a_turn_that_waited_for_a_cpu_catches_up_on_all_of_it(void **state)
+{
+	struct pacer p;
+
+	(void)state;
+	pacer_init(&p, 0);
+	p.phase = PACER_CRUISE;
+	p.rate = 100000000;
+	sent_at(&p, NS_PER_S);
+	/* 20 ms, but for what was sent too much before */
+	assert_in_range(sent_at(&p, NS_PER_S + 20000000), 2000000 - PACKET_BYTES, 2100000);
+}
+
+static void a_sender_that_seldom_has_a_cpu_still_fills_the_link(void **state)
+{
+	struct model *m = *state;
+
+	m->window_bytes = 16u << 20;
+	m->runs_ns = 3000000;
+	m->of_ns = 30000000;
+	run(m, 2000);
+	run(m, 5000);
+	assert_in_range(used_per_mille(m), 900, 1001);
 }
 
 int main(void)
@@ -228,7 +265,9 @@ int main(void)
 		TEST(a_link_that_becomes_slower_is_followed),
 		TEST(a_queue_that_is_not_ours_is_not_yielded_to),
 		TEST(a_sender_without_work_learns_nothing_of_the_link),
-		TEST(a_late_turn_is_caught_up_on_but_for_a_millisecond),
+		TEST(idle_time_is_caught_up_on_by_a_millisecond),
+		TEST(a_turn_that_waited_for_a_cpu_catches_up_on_all_of_it),
+		TEST(a_sender_that_seldom_has_a_cpu_still_fills_the_link),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
