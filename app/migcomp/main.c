@@ -16,6 +16,8 @@
 #include "migc_engine.h"
 #include "migc_guardian.h"
 #include "options.h"
+#include "outcome.h"
+#include "several.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #include <sanitizer/lsan_interface.h>
@@ -33,7 +35,7 @@ static void on_cancel(int signal)
 static void on_ask(int signal)
 {
 	(void)signal;
-	asked = 1;
+	asked++;
 }
 
 /** Guest memory is file memory: when its file system is full, touching a page is this signal. */
@@ -130,7 +132,7 @@ static int configure(const struct options *o, struct migc_engine_config *config,
 		mem[i].length_bytes = o->mem[i].length_bytes;
 	}
 	config->source = o->source;
-	config->qmp_path = o->qmp;
+	config->qmp_path = o->guest_count ? o->guest[0] : NULL;
 	config->mem = mem;
 	config->mem_count = o->mem_count;
 	config->ethdev = o->ethdev;
@@ -159,26 +161,10 @@ static int configure(const struct options *o, struct migc_engine_config *config,
 	return 0;
 }
 
-static void set_status(struct migc_report *report, enum migc_outcome outcome,
-		       const struct migc_error *err)
-{
-	const char *status = "failed";
-
-	if (outcome == MIGC_OUTCOME_DONE)
-		status = "completed";
-	else if (outcome == MIGC_OUTCOME_UNCONFIRMED)
-		status = "unconfirmed";
-	else if (cancelled || strcmp(report->status, "cancelling") == 0)
-		status = "cancelled";
-	snprintf(report->status, sizeof(report->status), "%s", status);
-	if (outcome != MIGC_OUTCOME_DONE)
-		report->error = *err;
-}
-
 static int finish(const struct options *o, struct console *console, struct migc_report *report,
 		  enum migc_outcome outcome, struct migc_error *err)
 {
-	set_status(report, outcome, err);
+	outcome_report(report, outcome, cancelled != 0, err);
 	console_end(console, report);
 	if (outcome != MIGC_OUTCOME_DONE)
 		fprintf(stderr, "dpdk-migcomp: %s\n", err->text[0] ? err->text : "failed");
@@ -196,6 +182,7 @@ static int finish(const struct options *o, struct console *console, struct migc_
 
 static int run(const struct options *o, struct migc_guardian *guardian, bool *memif)
 {
+	const char *guest = o->guest_count ? o->guest[0] : o->mem[0].name;
 	struct migc_engine_mem mem[OPTIONS_MEM_MAX];
 	struct migc_engine_config config = {0};
 	struct migc_report *report = calloc(1, sizeof(*report));
@@ -204,28 +191,34 @@ static int run(const struct options *o, struct migc_guardian *guardian, bool *me
 	struct migc_credentials *credentials = NULL;
 	struct control_offer control = {0};
 	struct console console;
+	bool ready;
 	int status;
 
 	if (report == NULL)
 		return MIGC_OUTCOME_USAGE;
-	console_init(&console, o->progress, &asked);
+	console_init(&console, NULL, o->progress, &asked);
 	config.log = &console.log;
 	config.guardian = guardian;
 	config.ctx = &console;
 	config.progress = console_progress;
 	config.state = console_state;
 	config.listening = console_listening;
-	if (configure(o, &config, mem, &err) == 0 && open_credentials(o, &credentials, &err) == 0 &&
-	    control_offer_open(&control, o, &console.log, &err) == 0 &&
-	    control_offer_guest(&control, o->qmp ? o->qmp : o->mem[0].name, o->source,
-				&config.control, &err) == 0) {
-		config.credentials = credentials;
-		outcome = migc_engine_run(&config, report, &err);
+	ready = configure(o, &config, mem, &err) == 0 &&
+		open_credentials(o, &credentials, &err) == 0 &&
+		control_offer_open(&control, o, &console.log, &err) == 0;
+	config.credentials = credentials;
+	if (ready && o->guest_count > 1) {
+		status = several_run(o, &config, &control, &asked, memif);
+		control_offer_close(&control);
+	} else {
+		if (ready &&
+		    control_offer_guest(&control, guest, o->source, &config.control, &err) == 0)
+			outcome = migc_engine_run(&config, report, &err);
+		migc_control_remove(config.control);
+		control_offer_close(&control);
+		status = finish(o, &console, report, outcome, &err);
+		*memif = strcmp(report->network.driver, "net_memif") == 0;
 	}
-	migc_control_remove(config.control);
-	control_offer_close(&control);
-	status = finish(o, &console, report, outcome, &err);
-	*memif = strcmp(report->network.driver, "net_memif") == 0;
 	migc_credentials_free(credentials);
 	free(report);
 	return status;
@@ -296,8 +289,8 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	/* a fork: before EAL, its threads and its memory */
-	if (options.source && options.qmp &&
-	    migc_guardian_start(options.qmp, &guardian, &err) != 0) {
+	if (options.source && options.guest_count &&
+	    migc_guardian_start(options.guest[0], &guardian, &err) != 0) {
 		fprintf(stderr, "dpdk-migcomp: %s\n", err.text);
 		options_free(&options);
 		return MIGC_OUTCOME_USAGE;

@@ -162,6 +162,21 @@ static bool name_allowed(const char *name)
 	return true;
 }
 
+static int take_qmp(struct options_parse *p, const char *text)
+{
+	struct options *o = p->out;
+
+	if (o->guest_count == OPTIONS_GUESTS_MAX)
+		return migc_error_set(p->err, -EINVAL, "--qmp: at most %u guests at one receiver",
+				      OPTIONS_GUESTS_MAX);
+	for (unsigned int i = 0; i < o->guest_count; i++) {
+		if (!strcmp(o->guest[i], text))
+			return migc_error_set(p->err, -EINVAL, "--qmp %s is given twice", text);
+	}
+	o->guest[o->guest_count++] = text;
+	return 0;
+}
+
 static int take_mem(const struct options_parse *p, const char *text)
 {
 	struct options *o = p->out;
@@ -337,7 +352,7 @@ static int take_word(struct options_parse *p, enum word word, const char *text)
 {
 	struct options *o = p->out;
 
-	if (options_seen(p, word) && word != WORD_MEM)
+	if (options_seen(p, word) && word != WORD_MEM && word != WORD_QMP)
 		return migc_error_set(p->err, -EINVAL, "--%s is given twice: leave one out",
 				      options_words[word].name);
 	p->seen |= UINT64_C(1) << word;
@@ -353,6 +368,8 @@ static int take_word(struct options_parse *p, enum word word, const char *text)
 		return take_gateway(p, text);
 	case WORD_MEM:
 		return take_mem(p, text);
+	case WORD_QMP:
+		return take_qmp(p, text);
 	case WORD_CODEC:
 		return take_codec(p, text);
 	case WORD_MAX_BANDWIDTH:
@@ -375,9 +392,6 @@ static int take_word(struct options_parse *p, enum word word, const char *text)
 		return take_choice(p, word, text);
 	case WORD_ETHDEV:
 		o->ethdev = text;
-		break;
-	case WORD_QMP:
-		o->qmp = text;
 		break;
 	case WORD_TLS_CREDS:
 		o->tls_creds = text;

@@ -12,6 +12,7 @@
 /** @file The words after `--` (doc/man/dpdk-migcomp.1), parsed and checked against each other. */
 
 #define OPTIONS_MEM_MAX 64u
+#define OPTIONS_GUESTS_MAX 32u
 #define OPTIONS_DEFAULT_PORT 4433
 /* longer than a spanning tree takes to find itself again, and a receiver to be started anew */
 #define OPTIONS_DEFAULT_RECOVER_TIMEOUT_S 60u
@@ -65,7 +66,8 @@ struct options {
 	uint16_t mtu; /**< 0: the port's */
 	const char *ethdev; /**< NULL: the first */
 
-	const char *qmp;
+	const char *guest[OPTIONS_GUESTS_MAX]; /**< QMP sockets; a sender has one, or none */
+	unsigned int guest_count;
 	struct options_mem mem[OPTIONS_MEM_MAX];
 	unsigned int mem_count;
 

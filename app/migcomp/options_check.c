@@ -37,11 +37,16 @@ static int check_guest(const struct options_parse *p)
 {
 	const struct options *o = p->out;
 
-	if (o->qmp && o->mem_count)
+	if (o->source && o->guest_count > 1)
+		return migc_error_set(
+			p->err, -EINVAL,
+			"--qmp is given twice: a sender sends one guest, so start one "
+			"for each");
+	if (o->guest_count && o->mem_count)
 		return migc_error_set(p->err, -EINVAL,
 				      "--qmp and --mem exclude each other: a QEMU has its memory "
 				      "found through --qmp, plain files need no QEMU");
-	if (!o->qmp && !o->mem_count)
+	if (!o->guest_count && !o->mem_count)
 		return migc_error_set(p->err, -EINVAL,
 				      "no guest: give --qmp PATH (QEMU's QMP socket) or --mem "
 				      "NAME=FILE");

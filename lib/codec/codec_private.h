@@ -7,7 +7,7 @@
 #include "migc_codec.h"
 #include "migc_random.h"
 
-#define CODEC_WORKERS_MAX 32u
+#define CODEC_WORKERS_MAX MIGC_CODEC_WORKERS_MAX
 /** Buffers of an engine. Compressed blocks stay in segments until the peer acknowledged them. */
 #define CODEC_SEGMENTS 5120u
 #define CODEC_BUFFERS 64u

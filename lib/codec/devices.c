@@ -11,8 +11,6 @@
 #include "codec_private.h"
 #include "spread.h"
 
-#define PRIVATE_XFORMS 64u
-
 static int make_xforms(struct migc_codec_devices *devices, struct codec_device *d,
 		       struct migc_error *err)
 {
@@ -36,7 +34,7 @@ static int start(struct migc_codec_devices *devices, struct codec_device *d, str
 {
 	struct rte_compressdev_config config = {
 		.socket_id = d->socket < 0 ? (int)rte_socket_id() : d->socket,
-		.max_nb_priv_xforms = PRIVATE_XFORMS,
+		.max_nb_priv_xforms = MIGC_CODEC_WORKERS_MAX,
 		.nb_queue_pairs = d->queue_pairs,
 	};
 	int rc = rte_compressdev_configure(d->id, &config);

@@ -81,6 +81,7 @@ int migc_codec_caps_read(uint8_t dev_id, struct migc_codec_caps *out);
 #define MIGC_CODEC_DEVICES_MAX 64
 /** Devices of one worker: two that share the work, and what is fallen back to. */
 #define MIGC_CODEC_LANES_MAX 6u
+#define MIGC_CODEC_WORKERS_MAX 128u
 #define MIGC_CODEC_BLOCK_PAGES_DEFAULT 16u
 /** The largest compressed block, and one byte. */
 #define MIGC_CODEC_BUFFER_BYTES (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
@@ -94,7 +95,7 @@ struct migc_codec_devices_config {
 	struct migc_codec_request request; /**< of DEFLATE */
 	int zstd_level; /**< MIGC_ZSTD_LEVEL_MIN to _MAX */
 	int lz4_acceleration; /**< 1 (LZ4's default) or more: faster and less dense */
-	unsigned int workers;
+	unsigned int workers; /**< at most MIGC_CODEC_WORKERS_MAX */
 	const int *worker_socket; /**< NUMA node of each worker; NULL: any. Only while opening. */
 	/**
 	 * Names of devices and drivers, with commas between. A driver of hardware means all its

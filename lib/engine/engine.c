@@ -174,7 +174,7 @@ void engine_tell(struct engine *e, const char *state)
 		return;
 	e->progress_ns = now;
 	tell_refusals(e);
-	if (e->devices)
+	if (e->devices && !e->shares)
 		migc_codec_devices_tell(e->devices);
 	engine_fill_report(e, state);
 	engine_control_publish(e, now);
@@ -182,63 +182,77 @@ void engine_tell(struct engine *e, const char *state)
 		e->config->progress(e->config->ctx, e->report);
 }
 
+static uint32_t own_codecs(const struct migc_engine_config *config)
+{
+	if (!config->source || config->codec_auto)
+		return ALL_CODECS;
+	return 1u << MIGC_CODEC_RAW | 1u << config->codec_id;
+}
+
 uint32_t engine_codecs(const struct engine *e)
 {
-	if (!e->config->source)
-		return ALL_CODECS;
-	if (!e->config->codec_auto)
-		return 1u << MIGC_CODEC_RAW | 1u << e->config->codec_id;
-	if (e->devices && migc_codec_devices_count(e->devices) == 0)
+	bool none = e->devices && migc_codec_devices_count(e->devices) == 0;
+
+	if (e->config->source && e->config->codec_auto && none)
 		return ALL_CODECS & ~(1u << MIGC_CODEC_DEFLATE);
-	return ALL_CODECS;
+	return own_codecs(e->config);
 }
 
-/** NUMA nodes of the workers. */
-static void worker_sockets(const struct engine *e, int *sockets)
+int engine_open_devices(const struct migc_engine_config *config, const struct lanes *lanes,
+			unsigned int sessions, struct migc_codec_devices **out,
+			struct migc_error *err)
 {
-	for (unsigned int i = 0; i < e->worker_count; i++)
-		sockets[i] = (int)rte_lcore_to_socket_id(e->lanes->lane[i].lcore);
-}
-
-static int open_codec(struct engine *e, struct migc_error *err)
-{
-	int sockets[WORKERS_MAX];
-	struct migc_codec_devices_config config = {
-		.codecs = engine_codecs(e),
-		.request = e->config->codec,
-		.zstd_level = e->config->zstd_level,
-		.lz4_acceleration = e->config->codec_auto ? LZ4_ACCELERATION_AUTO : 1,
-		.workers = e->worker_count,
+	int sockets[MIGC_CODEC_WORKERS_MAX];
+	struct migc_codec_devices_config devices = {
+		.codecs = own_codecs(config),
+		.request = config->codec,
+		.zstd_level = config->zstd_level,
+		.lz4_acceleration = config->codec_auto ? LZ4_ACCELERATION_AUTO : 1,
+		.workers = sessions * lanes->count,
 		.worker_socket = sockets,
-		.compressdev = e->config->compressdev,
-		.no_fallback = e->config->no_fallback,
+		.compressdev = config->compressdev,
+		.no_fallback = config->no_fallback,
 		/* of software, auto has better than DEFLATE: doc/design/auto-codec.md */
-		.hardware_only = e->config->source && e->config->codec_auto,
-		.inject_error_per_billion = e->config->inject.codec_error,
-		.inject_seed = e->config->inject.seed,
-		.log = e->config->log,
+		.hardware_only = config->source && config->codec_auto,
+		.inject_error_per_billion = config->inject.codec_error,
+		.inject_seed = config->inject.seed,
+		.log = config->log,
 	};
 
-	worker_sockets(e, sockets);
-	config.request.compress = e->config->source;
-	return migc_codec_devices_open(&config, &e->devices, err);
+	if (devices.workers > MIGC_CODEC_WORKERS_MAX)
+		return migc_error_set(err, -EINVAL,
+				      "%u guests on %u worker lcores are too many: at most %u "
+				      "guests times lcores",
+				      sessions, lanes->count, MIGC_CODEC_WORKERS_MAX);
+	for (unsigned int i = 0; i < devices.workers; i++)
+		sockets[i] = (int)rte_lcore_to_socket_id(lanes->lane[i % lanes->count].lcore);
+	devices.request.compress = config->source;
+	return migc_codec_devices_open(&devices, out, err);
 }
 
-static int open_lanes(struct engine *e, struct migc_error *err)
+void engine_lanes_config(const struct migc_engine_config *config, struct lanes_config *out)
 {
-	struct lanes_config config = {
-		.ethdev = e->config->ethdev,
-		.address = e->config->address,
-		.gateway = e->config->gateway,
-		.mtu = e->config->mtu,
-		.udp_port_base = e->config->source ? 0 : e->config->udp_port,
-		.inject = e->config->inject,
-		.log = e->config->log,
+	*out = (struct lanes_config){
+		.ethdev = config->ethdev,
+		.address = config->address,
+		.gateway = config->gateway,
+		.mtu = config->mtu,
+		.udp_port_base = config->source ? 0 : config->udp_port,
+		.inject = config->inject,
+		.log = config->log,
 	};
-	int rc = lanes_open(&config, &e->lanes, err);
+}
 
+/** What other sessions may share. */
+static int open_shared(struct engine *e, struct migc_error *err)
+{
+	struct lanes_config config;
+	int rc;
+
+	engine_lanes_config(e->config, &config);
+	rc = lanes_open(&config, &e->lanes, err);
 	if (rc == 0)
-		e->worker_count = e->connections = e->lanes->count;
+		rc = engine_open_devices(e->config, e->lanes, 1, &e->devices, err);
 	return rc;
 }
 
@@ -248,12 +262,12 @@ int engine_open(struct engine *e, struct migc_error *err)
 
 	if (rc == 0)
 		rc = engine_open_guest(e, err);
-	if (rc == 0)
-		rc = open_lanes(e, err);
-	if (rc == 0)
-		rc = open_codec(e, err);
-	if (rc == 0)
-		rc = engine_map_dma(e, err);
+	if (rc == 0 && !e->shares)
+		rc = open_shared(e, err);
+	if (rc != 0)
+		return rc;
+	e->worker_count = e->connections = e->lanes->count;
+	rc = engine_map_dma(e, err);
 	if (rc == 0)
 		rc = engine_open_workers(e, err);
 	return rc;
@@ -262,7 +276,7 @@ int engine_open(struct engine *e, struct migc_error *err)
 int engine_launch(struct engine *e, struct migc_error *err)
 {
 	engine_attach_workers(e);
-	return lanes_launch(e->lanes, err);
+	return e->shares ? 0 : lanes_launch(e->lanes, err);
 }
 
 /** Has every connection that was made been closed? */
@@ -305,28 +319,50 @@ void engine_disconnect(struct engine *e, const char *reason)
 		engine_pump(e);
 }
 
-void engine_close(struct engine *e)
+static void close_shared(struct engine *e)
 {
-	lanes_stop(e->lanes);
-	engine_fill_report(e, e->state ? e->state : "");
-	engine_close_workers(e);
-	rounds_free(e->rounds);
-	migc_dirty_free(e->dirty);
 	if (e->devices)
 		migc_codec_devices_tell(e->devices);
 	migc_codec_devices_close(e->devices);
 	lanes_close(e->lanes);
+}
+
+void engine_close(struct engine *e)
+{
+	/* their counters are complete then */
+	engine_detach_workers(e);
+	if (!e->shares)
+		lanes_stop(e->lanes);
+	engine_fill_report(e, e->state ? e->state : "");
+	engine_close_workers(e);
+	rounds_free(e->rounds);
+	migc_dirty_free(e->dirty);
+	if (!e->shares)
+		close_shared(e);
 	if (e->gm)
 		migc_guestmem_dma_unmap(e->gm);
 	migc_guestmem_free(e->gm);
 	migc_qemu_close(e->qemu);
 }
 
+enum migc_outcome engine_run(struct engine *e, struct migc_error *err)
+{
+	enum migc_outcome outcome = MIGC_OUTCOME_USAGE;
+
+	e->settings = e->config->settings;
+	e->begin_ns = clock_now_ns();
+	if (engine_open(e, err) == 0 && engine_launch(e, err) == 0)
+		outcome = e->config->source ? source_run(e, err) : destination_run(e, err);
+	e->end_ns = clock_now_ns();
+	engine_close(e);
+	return outcome;
+}
+
 enum migc_outcome migc_engine_run(const struct migc_engine_config *config,
 				  struct migc_report *report, struct migc_error *err)
 {
 	struct engine *e = calloc(1, sizeof(*e));
-	enum migc_outcome outcome = MIGC_OUTCOME_USAGE;
+	enum migc_outcome outcome;
 
 	if (e == NULL) {
 		migc_error_set(err, -ENOMEM, "no memory");
@@ -334,12 +370,7 @@ enum migc_outcome migc_engine_run(const struct migc_engine_config *config,
 	}
 	e->config = config;
 	e->report = report;
-	e->settings = config->settings;
-	e->begin_ns = clock_now_ns();
-	if (engine_open(e, err) == 0 && engine_launch(e, err) == 0)
-		outcome = config->source ? source_run(e, err) : destination_run(e, err);
-	e->end_ns = clock_now_ns();
-	engine_close(e);
+	outcome = engine_run(e, err);
 	free(e);
 	return outcome;
 }

@@ -30,6 +30,7 @@ struct engine {
 	struct rounds *rounds; /**< source, from PREPARE on */
 	struct lanes *lanes;
 	unsigned int slot; /**< in the lanes: whose of their workers are ours */
+	bool shares; /**< lanes and devices are a receiver's (receiver.c) and others use them too */
 	struct migc_codec_devices *devices; /**< none in it: nothing needs DEFLATE */
 	struct migc_codec *codec[WORKERS_MAX];
 	struct receive_shared shared; /**< destination */
@@ -67,6 +68,14 @@ struct engine {
 	struct migc_msg msg;
 };
 
+/** What lanes need of a configuration. */
+void engine_lanes_config(const struct migc_engine_config *config, struct lanes_config *out);
+/** Devices with a queue pair for each worker of so many sessions. */
+int engine_open_devices(const struct migc_engine_config *config, const struct lanes *lanes,
+			unsigned int sessions, struct migc_codec_devices **out,
+			struct migc_error *err);
+/** From engine_open() to engine_close(): a whole migration. The controller's thread. */
+enum migc_outcome engine_run(struct engine *e, struct migc_error *err);
 /** Everything that can be set up before the peer is spoken to. Nothing of the guest is changed. */
 int engine_open(struct engine *e, struct migc_error *err);
 /** Codecs of this end, bit per enum migc_codec_id: what the source may use, all at a receiver. */

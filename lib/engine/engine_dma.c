@@ -19,6 +19,9 @@ static const char *obstacle(struct engine *e)
 	struct migc_error ignored = {0};
 	bool discards = false;
 
+	/* it would have to know which of them begins when its engines are made */
+	if (e->shares)
+		return "several guests share it";
 	if (rte_eal_iova_mode() != RTE_IOVA_VA)
 		return "EAL works with physical addresses (--iova-mode=va is needed)";
 	/* it would go on reading the pages that were taken away, and the guest has others */

@@ -142,13 +142,20 @@ static void close_worker(struct engine *e, struct worker *w)
 	memset(w, 0, sizeof(*w));
 }
 
-void engine_drop_workers(struct engine *e)
+void engine_detach_workers(struct engine *e)
 {
 	if (e->workers == NULL)
 		return;
 	for (unsigned int i = 0; i < e->worker_count; i++)
 		lane_detach(&e->lanes->lane[i], e->slot);
 	lanes_await_detached(e->lanes, e->slot);
+}
+
+void engine_drop_workers(struct engine *e)
+{
+	if (e->workers == NULL)
+		return;
+	engine_detach_workers(e);
 	engine_keep_counters(e);
 	for (unsigned int i = 0; i < e->worker_count; i++)
 		close_worker(e, &e->workers[i]);

@@ -8,6 +8,8 @@
 int engine_open_workers(struct engine *e, struct migc_error *err);
 /** Into the lanes with them. */
 void engine_attach_workers(struct engine *e);
+/** Out of the lanes; what they counted is complete then. */
+void engine_detach_workers(struct engine *e);
 /** Out of the lanes, and everything back. */
 void engine_close_workers(struct engine *e);
 

@@ -73,7 +73,8 @@ static int open_lane(struct lanes *lanes, struct lane *l, const struct lanes_con
 
 static int open_all(struct lanes *lanes, const struct lanes_config *config, struct migc_error *err)
 {
-	unsigned int lcore = lanes->single ? rte_get_main_lcore() : rte_get_next_lcore(-1U, 1, 0);
+	bool on_main = lanes->single || lanes->attended;
+	unsigned int lcore = on_main ? rte_get_main_lcore() : rte_get_next_lcore(-1U, 1, 0);
 	int rc = 0;
 
 	lanes->lane = rte_zmalloc("lanes", lanes->count * sizeof(*lanes->lane), 64);
@@ -83,7 +84,7 @@ static int open_all(struct lanes *lanes, const struct lanes_config *config, stru
 		lanes->lane[i].index = i;
 		lanes->lane[i].lcore = lcore;
 		rc = open_lane(lanes, &lanes->lane[i], config, err);
-		if (!lanes->single)
+		if (!on_main)
 			lcore = rte_get_next_lcore(lcore, 1, 0);
 	}
 	return rc;
@@ -107,8 +108,9 @@ int lanes_open(const struct lanes_config *config, struct lanes **out, struct mig
 	lanes = calloc(1, sizeof(*lanes));
 	if (lanes == NULL)
 		return migc_error_set(err, -ENOMEM, "no memory for workers");
-	lanes->single = lcores == 1;
-	lanes->count = lanes->single ? 1 : lcores - 1;
+	lanes->single = lcores == 1 && !config->attended;
+	lanes->attended = lcores == 1 && config->attended;
+	lanes->count = lcores == 1 ? 1 : lcores - 1;
 	lanes->udp_port_base = config->udp_port_base ? config->udp_port_base : random_port_base();
 	port.workers = (uint16_t)lanes->count;
 	rc = migc_port_open(&port, &lanes->port, err);
@@ -128,7 +130,7 @@ int lanes_launch(struct lanes *lanes, struct migc_error *err)
 {
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	lanes->launched = true;
-	if (lanes->single)
+	if (lanes->single || lanes->attended)
 		return 0;
 	for (unsigned int i = 0; i < lanes->count; i++) {
 		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): opened before */
@@ -147,7 +149,7 @@ void lanes_stop(struct lanes *lanes)
 	/* pairs with the acquire in lane_main() */
 	for (unsigned int i = 0; i < lanes->count; i++)
 		__atomic_store_n(&lanes->lane[i].stop, 1, __ATOMIC_RELEASE);
-	if (!lanes->single)
+	if (!lanes->single && !lanes->attended)
 		rte_eal_mp_wait_lcore();
 	else
 		lane_publish(&lanes->lane[0]);
@@ -192,6 +194,16 @@ void lanes_pump(struct lanes *lanes, long sleep_ns)
 	struct timespec sleep = {0, sleep_ns};
 
 	if (lanes->single)
+		lane_step(&lanes->lane[0]);
+	else
+		nanosleep(&sleep, NULL);
+}
+
+void lanes_attend(struct lanes *lanes, long sleep_ns)
+{
+	struct timespec sleep = {0, sleep_ns};
+
+	if (lanes->attended)
 		lane_step(&lanes->lane[0]);
 	else
 		nanosleep(&sleep, NULL);

@@ -23,6 +23,8 @@ struct lanes_config {
 	uint16_t mtu; /**< 0: the port's */
 	uint16_t udp_port_base; /**< of slot 0 in lane 0; 0: ephemeral, chosen at random */
 	struct migc_inject_spec inject;
+	/** The main lcore does nothing but lanes_attend(), controllers are other threads. */
+	bool attended;
 	const struct migc_log *log;
 };
 
@@ -33,6 +35,7 @@ struct lanes {
 	unsigned int count;
 	uint16_t udp_port_base;
 	bool single; /**< one lcore: whoever waits runs the lane meanwhile, lanes_pump() */
+	bool attended; /**< one lcore, and lanes_attend() runs the lane: never `single` as well */
 	bool launched;
 };
 
@@ -46,6 +49,8 @@ void lanes_stop(struct lanes *lanes);
 void lanes_close(struct lanes *lanes);
 /** Let time pass: one lcore: a turn of its lane; else sleep. A controller's thread. */
 void lanes_pump(struct lanes *lanes, long sleep_ns);
+/** Main lcore, again and again until it is time for lanes_stop(): a turn of its lane, or sleep. */
+void lanes_attend(struct lanes *lanes, long sleep_ns);
 /** The lanes have let go of whoever was in this slot, and touch nothing of it any more. */
 void lanes_await_detached(struct lanes *lanes, unsigned int slot);
 /** UDP port of a slot in lane 0. */

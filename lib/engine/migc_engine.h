@@ -71,7 +71,7 @@ struct migc_engine_config {
 	/* the outside */
 	const volatile sig_atomic_t *cancel; /**< not 0: the operator's word */
 	struct migc_control_session *control; /**< and where more of it comes from; or NULL */
-	/** Called on the main lcore, often; must not block. */
+	/** Called by whoever runs the session, often; must not block. */
 	void (*progress)(void *ctx, const struct migc_report *report);
 	/** Destination: connections can be made now. */
 	void (*listening)(void *ctx, const struct migc_addr *addr);

@@ -68,7 +68,7 @@ int receive_path_create(const struct receive_path_config *config, struct receive
 	path->codec = config->codec;
 	path->is_zero = migc_page_zero_test();
 	path->apply_delta = migc_delta_apply();
-	snprintf(name, sizeof(name), "failed-%u", config->worker->index);
+	snprintf(name, sizeof(name), "failed-%u", config->worker->number);
 	path->failed = rte_ring_create_elem(name, sizeof(struct migc_msg_block_failed),
 					    FAILED_REPORTS, config->socket,
 					    RING_F_SP_ENQ | RING_F_SC_DEQ);

@@ -35,7 +35,7 @@ int send_path_create(const struct send_path_config *config, struct send_path **o
 	path->codecs = config->codecs;
 	path->adapts = config->adapts;
 	path->codec_id = config->codec_id;
-	snprintf(name, sizeof(name), "spans-%u", config->worker->index);
+	snprintf(name, sizeof(name), "spans-%u", config->worker->number);
 	path->spans = rte_ring_create_elem(name, sizeof(struct migc_span), WORKER_SPANS,
 					   config->socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
 	path->blocks = rte_calloc_socket("send_blocks", SEND_BLOCKS, sizeof(struct send_block), 64,

@@ -139,11 +139,17 @@ struct migc_report {
 struct json_t *migc_report_value(const struct migc_report *report);
 /** The JSON of CLI.md. @param out text, freed with free() @return 0, -ENOMEM. */
 int migc_report_json(const struct migc_report *report, char **out);
+/** The same of several: {"guests": [...]}, each with its name as "guest". */
+int migc_report_guests_json(const struct migc_report *reports, const char *const *guests,
+			    unsigned int count, char **out);
 /**
  * Write the JSON to a file ("-": standard output).
  * @return 0, -errno with a message (a full disk is one).
  */
 int migc_report_write(const struct migc_report *report, const char *path, struct migc_error *err);
+/** Write that of several guests, likewise. */
+int migc_report_write_guests(const struct migc_report *reports, const char *const *guests,
+			     unsigned int count, const char *path, struct migc_error *err);
 /** Write a text and a newline, likewise. */
 int migc_report_write_text(const char *text, const char *path, struct migc_error *err);
 /** The table for a person, several lines. @return its length as snprintf() would. */

@@ -292,9 +292,9 @@ json_t *migc_report_value(const struct migc_report *r)
 	return o;
 }
 
-int migc_report_json(const struct migc_report *report, char **out)
+/* Takes `o`. */
+static int dump(json_t *o, char **out)
 {
-	json_t *o = migc_report_value(report);
 	char *text = NULL;
 
 	if (o)
@@ -304,4 +304,27 @@ int migc_report_json(const struct migc_report *report, char **out)
 		return -ENOMEM;
 	*out = text;
 	return 0;
+}
+
+int migc_report_json(const struct migc_report *report, char **out)
+{
+	return dump(migc_report_value(report), out);
+}
+
+int migc_report_guests_json(const struct migc_report *reports, const char *const *guests,
+			    unsigned int count, char **out)
+{
+	json_t *all = json_array(), *o = json_object();
+
+	for (unsigned int i = 0; all && i < count; i++) {
+		json_t *one = migc_report_value(&reports[i]);
+
+		put_text(&one, "guest", guests[i]);
+		if (!one || json_array_append_new(all, one)) {
+			json_decref(all);
+			all = NULL;
+		}
+	}
+	put(&o, "guests", all);
+	return dump(o, out);
 }

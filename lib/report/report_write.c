@@ -47,14 +47,29 @@ int migc_report_write_text(const char *text, const char *path, struct migc_error
 	return 0;
 }
 
-int migc_report_write(const struct migc_report *report, const char *path, struct migc_error *err)
+/* Takes `text`, when there is one. */
+static int write_json(int rc, char *text, const char *path, struct migc_error *err)
 {
-	char *text;
-	int rc = migc_report_json(report, &text);
-
 	if (rc)
 		return migc_error_set(err, rc, "the report was not written: out of memory");
 	rc = migc_report_write_text(text, path, err);
 	free(text);
 	return rc;
+}
+
+int migc_report_write(const struct migc_report *report, const char *path, struct migc_error *err)
+{
+	char *text = NULL;
+	int rc = migc_report_json(report, &text);
+
+	return write_json(rc, text, path, err);
+}
+
+int migc_report_write_guests(const struct migc_report *reports, const char *const *guests,
+			     unsigned int count, const char *path, struct migc_error *err)
+{
+	char *text = NULL;
+	int rc = migc_report_guests_json(reports, guests, count, &text);
+
+	return write_json(rc, text, path, err);
 }

@@ -39,7 +39,8 @@ static void check_taken(const struct options *o)
 	require(o->ip.ip && o->ip.length >= 1 && o->ip.length <= 32);
 	require(!o->source || (o->connect.ip && o->connect.port));
 	require(o->source || o->port);
-	require((o->qmp != NULL) != (o->mem_count > 0));
+	require((o->guest_count > 0) != (o->mem_count > 0));
+	require(!o->source || o->guest_count <= 1);
 	require(o->mem_count <= OPTIONS_MEM_MAX);
 	for (unsigned int i = 0; i < o->mem_count; i++)
 		require(o->mem[i].name[0] && o->mem[i].path[0] &&

@@ -11,7 +11,7 @@ from . import certs, disk_image
 from .leaks import NR_HUGEPAGES, read_number, write_number
 from .migcomp import (DESTINATION_ADDRESS, SOURCE_ADDRESS, Endpoint, af_packet_words, eal_words,
                       memif_words)
-from .net import Link
+from .net import INTERFACE, Link
 from .registry import Skip, check
 from .vm import Shape, Vm, check_continuity
 
@@ -133,7 +133,8 @@ class Context:
         return self.stack.enter_context(Link(self.token + name, **arguments))
 
     def endpoint(self, role, words, workers=0, port="memif", mtu=1500, link=None, security=None,
-                 address=None, eal=(), qatlike=None, environment=None, back=False, telemetry=None):
+                 address=None, eal=(), qatlike=None, environment=None, back=False, telemetry=None,
+                 connect=None, interface=INTERFACE):
         """Start `send` or `recv` with an address, a port and credentials; `back`: on each other's
         host; `telemetry`: EAL's file prefix, to have it at all."""
         source = role == "send"
@@ -142,7 +143,7 @@ class Context:
             side, peer = peer, side
         all_words = [role, "--ip", (address or side) + "/24"]
         if source:
-            all_words += ["--connect", peer]
+            all_words += ["--connect", connect or peer]
         if self.inject and "--inject" not in words:
             all_words += ["--inject", self.inject]
         if self.recover_timeout and "--recover-timeout" not in words:
@@ -157,7 +158,7 @@ class Context:
         if port == "memif":
             port_words = memif_words(self.path("memif.sock"), not source, mtu)
         else:
-            port_words = af_packet_words(mtu, max(1, workers))
+            port_words = af_packet_words(mtu, max(1, workers), interface)
             prefix = link.inside("source" if side == SOURCE_ADDRESS else "destination")
         words_of_eal = [*eal_words(workers), *port_words, *eal]
         if telemetry:

@@ -31,11 +31,11 @@ def memif_words(path, server, mtu):
         "server" if server else "client", path, size)]
 
 
-def af_packet_words(mtu, queues=1):
+def af_packet_words(mtu, queues=1, interface=INTERFACE):
     frame = 2048 if mtu <= 1500 else 16384
     # through the queueing discipline: a veth takes what fits, and tbf and taps see the packets
     return ["--vdev", "net_af_packet0,iface=%s,framesz=%d,blocksz=65536,framecnt=1024,qpairs=%d,"
-            "qdisc_bypass=0" % (INTERFACE, frame, queues)]
+            "qdisc_bypass=0" % (interface, frame, queues)]
 
 
 class Result:

@@ -41,6 +41,15 @@ class Link:
                 run("tc", "-n", namespace, "qdisc", "add", "dev", INTERFACE, "root", "tbf",
                     "rate", "%dmbit" % self.rate_mbit, "burst", "256k", "limit", "4m")
 
+    def add_sender(self, number):
+        """One more interface of the source's, with a MAC of its own: a name."""
+        name = "s%d" % number
+        # af_packet's fan-out group is pid ^ index: neighbours of both kinds would share one
+        run("ip", "-n", self.source, "link", "add", "link", INTERFACE, "name", name, "index",
+            str(4096 * (number + 1)), "mtu", str(self.mtu), "type", "macvlan", "mode", "private")
+        run("ip", "-n", self.source, "link", "set", name, "up")
+        return name
+
     def __exit__(self, *exc):
         for namespace in (self.source, self.destination):
             run("ip", "netns", "del", namespace, check=False)

@@ -85,7 +85,8 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(o.connect.port, 4433);
 	assert_int_equal(o.ip.ip, 0x0a000001);
 	assert_int_equal(o.ip.length, 24);
-	assert_string_equal(o.qmp, "/run/qmp");
+	assert_int_equal(o.guest_count, 1);
+	assert_string_equal(o.guest[0], "/run/qmp");
 	assert_string_equal(o.psk, "keys");
 	assert_int_equal(o.codec, OPTIONS_CODEC_AUTO);
 	assert_int_equal(o.level, 1);
@@ -247,6 +248,22 @@ static void the_mode_comes_first(void **state)
 	refuse("", "send or recv");
 	refuse("--ip 10.0.0.1/24 send", "send or recv");
 	refuse("receive --ip 10.0.0.1/24", "send or recv");
+}
+
+static void only_a_receiver_has_several_guests(void **state)
+{
+	struct command_line c;
+	struct options o;
+
+	(void)state;
+	take(&c, RECV GUEST " --qmp /run/other" PSK, &o);
+	assert_int_equal(o.guest_count, 2);
+	assert_string_equal(o.guest[0], "/run/qmp");
+	assert_string_equal(o.guest[1], "/run/other");
+	options_free(&o);
+	refuse(SEND GUEST " --qmp /run/other" PSK, "a sender sends one guest");
+	refuse(RECV GUEST GUEST PSK, "--qmp /run/qmp is given twice");
+	refuse(RECV GUEST " --qmp /run/other --mem ram=/dev/shm/x" PSK, "exclude each other");
 }
 
 static void words_that_are_missing_are_named(void **state)
@@ -457,6 +474,7 @@ int main(void)
 		cmocka_unit_test(what_a_later_release_brings_says_so),
 		cmocka_unit_test(values_of_the_wrong_form_are_refused),
 		cmocka_unit_test(addresses_must_fit_each_other),
+		cmocka_unit_test(only_a_receiver_has_several_guests),
 		cmocka_unit_test(help_and_version_need_nothing_else),
 		cmocka_unit_test(parsing_twice_gives_the_same),
 	};

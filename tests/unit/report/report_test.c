@@ -285,6 +285,32 @@ static void write_puts_the_json_into_the_file(void **state)
 	json_decref(o);
 }
 
+static void several_guests_are_told_each_by_its_name(void **state)
+{
+	static struct migc_report r[2];
+	const char *const guests[] = {"/run/a.qmp", "/run/b.qmp"};
+	json_error_t json_error;
+	char *text = NULL;
+	json_t *o;
+
+	(void)state;
+	fill(&r[0]);
+	fill(&r[1]);
+	r[1].total_time_ms = 99;
+	assert_int_equal(migc_report_guests_json(r, guests, 2, &text), 0);
+	o = json_loads(text, 0, &json_error);
+	free(text);
+	assert_non_null(o);
+	assert_int_equal(json_array_size(json_object_get(o, "guests")), 2);
+	for (size_t i = 0; i < 2; i++) {
+		const json_t *one = json_array_get(json_object_get(o, "guests"), i);
+
+		assert_string_equal(json_string_value(json_object_get(one, "guest")), guests[i]);
+		assert_number(one, "total-time", i ? 99 : 12345);
+	}
+	json_decref(o);
+}
+
 static void a_full_disk_and_a_missing_directory_are_errors_with_the_path(void **state)
 {
 	static struct migc_report r;
@@ -455,6 +481,7 @@ int main(void)
 		cmocka_unit_test(nothing_done_yet_divides_by_no_zero),
 		cmocka_unit_test(a_text_that_is_not_utf8_does_not_cost_the_report),
 		cmocka_unit_test(write_puts_the_json_into_the_file),
+		cmocka_unit_test(several_guests_are_told_each_by_its_name),
 		cmocka_unit_test(a_full_disk_and_a_missing_directory_are_errors_with_the_path),
 		cmocka_unit_test(of_a_file_that_finds_no_room_nothing_is_left),
 		cmocka_unit_test(a_full_disk_behind_standard_output_is_an_error),
