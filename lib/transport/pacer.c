@@ -10,10 +10,14 @@
 #define WINDOW_SAMPLES 8u
 /** A queue is one when even the fastest packet of a window waited so long in it. */
 #define QUEUE_NS UINT64_C(1500000)
+/** And longer than so many of the pauses between acknowledgements can explain. */
+#define GAPS 2u
 /** Windows with a queue, in a row, before anything is done about it. */
 #define QUEUED_WINDOWS 2u
 /** Draining for so many without the queue growing shorter: it is somebody else's. Let alone. */
 #define HELPLESS_WINDOWS 6u
+/** Corrected so often without rest: no link is like that, a peer that waits for a CPU is. */
+#define CORRECTIONS_MAX 4u
 #define HELPLESS_NS (5 * NS_PER_S)
 #define CRUISE_WINDOWS 80u
 #define PROBE_WINDOWS 2u
@@ -30,13 +34,14 @@ static void begin_window(struct pacer *p, uint64_t delivered_bytes, uint64_t now
 	p->begin_ns = now_ns;
 	p->begin_delivered_bytes = delivered_bytes;
 	p->rtt_min_ns = UINT64_MAX;
+	p->gap_max_ns = 0;
 	p->samples = 0;
 	p->starved = false;
 }
 
 void pacer_init(struct pacer *p, uint64_t now_ns)
 {
-	*p = (struct pacer){.phase = PACER_OFF, .turn_ns = now_ns};
+	*p = (struct pacer){.phase = PACER_OFF, .turn_ns = now_ns, .heard_ns = now_ns};
 	begin_window(p, 0, now_ns);
 }
 
@@ -83,20 +88,12 @@ static void probed(struct pacer *p, uint64_t queue_ns, uint64_t delivered)
 	}
 }
 
-/** A window of CRUISE is over. */
-static void cruised(struct pacer *p, uint64_t delivered)
+/** Pacing does not help: what looks like a queue is none of ours. */
+static void give_up(struct pacer *p, uint64_t now_ns)
 {
-	if (delivered)
-		p->mean = p->mean ? p->mean - p->mean / 8 + delivered / 8 : delivered;
-	if (p->queued >= QUEUED_WINDOWS && p->mean) {
-		/* more than the link has: it was too much, or has become slower, or has others on
-		 * it. A mean, for a single window gets more or less of what several share */
-		if (p->mean < p->link)
-			p->link = p->mean;
-		enter(p, PACER_DRAIN);
-	} else if (p->windows >= CRUISE_WINDOWS && delivered) {
-		enter(p, PACER_PROBE);
-	}
+	p->corrections = 0;
+	p->off_until_ns = now_ns + HELPLESS_NS;
+	enter(p, PACER_OFF);
 }
 
 /** A window of DRAIN is over. */
@@ -110,8 +107,28 @@ static void drained(struct pacer *p, uint64_t queue_ns, uint64_t now_ns)
 		p->drain_ns = queue_ns;
 		p->windows = 0;
 	} else if (p->windows >= HELPLESS_WINDOWS) {
-		p->off_until_ns = now_ns + HELPLESS_NS;
-		enter(p, PACER_OFF);
+		give_up(p, now_ns);
+	}
+}
+
+/** A window of CRUISE is over. */
+static void cruised(struct pacer *p, uint64_t delivered, uint64_t now_ns)
+{
+	if (delivered)
+		p->mean = p->mean ? p->mean - p->mean / 8 + delivered / 8 : delivered;
+	if (p->queued >= QUEUED_WINDOWS && p->mean) {
+		if (++p->corrections > CORRECTIONS_MAX) {
+			give_up(p, now_ns);
+			return;
+		}
+		/* more than the link has: it was too much, or has become slower, or has others on
+		 * it. A mean, for a single window gets more or less of what several share */
+		if (p->mean < p->link)
+			p->link = p->mean;
+		enter(p, PACER_DRAIN);
+	} else if (p->windows >= CRUISE_WINDOWS && delivered) {
+		p->corrections = 0;
+		enter(p, PACER_PROBE);
 	}
 }
 
@@ -134,7 +151,7 @@ static void window_over(struct pacer *p, uint64_t queue_ns, uint64_t delivered, 
 		drained(p, queue_ns, now_ns);
 		break;
 	case PACER_CRUISE:
-		cruised(p, delivered);
+		cruised(p, delivered, now_ns);
 		break;
 	case PACER_PROBE:
 		probed(p, queue_ns, delivered);
@@ -150,6 +167,9 @@ void pacer_acknowledged(struct pacer *p, uint64_t rtt_ns, uint64_t base_rtt_ns,
 
 	if (rtt_ns < p->rtt_min_ns)
 		p->rtt_min_ns = rtt_ns;
+	if (now_ns - p->heard_ns > p->gap_max_ns)
+		p->gap_max_ns = now_ns - p->heard_ns;
+	p->heard_ns = now_ns;
 	p->samples++;
 	if (window_ns < WINDOW_NS)
 		window_ns = WINDOW_NS;
@@ -160,6 +180,9 @@ void pacer_acknowledged(struct pacer *p, uint64_t rtt_ns, uint64_t base_rtt_ns,
 			    (spent_ns / NS_PER_US);
 	if (p->rtt_min_ns > base_rtt_ns + base_rtt_ns / 8 + QUEUE_NS)
 		queue_ns = p->rtt_min_ns - base_rtt_ns;
+	/* who waits for an end that has no CPU waits no longer than that end is silent */
+	if (queue_ns < GAPS * p->gap_max_ns)
+		queue_ns = 0;
 	window_over(p, queue_ns, delivered, now_ns);
 	begin_window(p, delivered_bytes, now_ns);
 }

@@ -32,9 +32,12 @@ struct pacer {
 	uint64_t turn_ns; /**< when it was last asked */
 	uint64_t credit_ns; /**< so much of what was not sent may be caught up on */
 
+	uint64_t heard_ns; /**< the last acknowledgement */
+
 	/* the window that is being measured */
 	uint64_t begin_ns, begin_delivered_bytes;
 	uint64_t rtt_min_ns; /**< smallest round trip in it; UINT64_MAX: none yet */
+	uint64_t gap_max_ns; /**< longest pause between two acknowledgements in it */
 	unsigned int samples;
 	bool starved; /**< there was nothing to send for a moment */
 
@@ -42,6 +45,7 @@ struct pacer {
 	unsigned int queued; /**< windows in a row with a queue */
 	uint64_t drain_ns; /**< DRAIN: the shortest queue so far */
 	uint64_t mean; /**< CRUISE: bytes a second, a mean of 8 windows; 0: none yet */
+	unsigned int corrections; /**< of the link's rate downwards, since it was last right */
 	uint64_t off_until_ns; /**< the queue was not ours: not tried again before */
 };
 

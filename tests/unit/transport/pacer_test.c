@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "migc_random.h"
 #include "pacer.h"
 
 #define NS_PER_S UINT64_C(1000000000)
@@ -27,6 +28,9 @@ struct model {
 	uint64_t window_bytes;
 	uint64_t free_ns; /**< when the link has sent all that it was given */
 	uint64_t sent_bytes, delivered_bytes;
+	bool peer_waits; /**< the peer has a CPU now and then only */
+	uint64_t peer_ns; /**< when next */
+	struct migc_random random;
 	uint64_t runs_ns, of_ns; /**< the sender has a CPU for so long of each; 0: always */
 	uint64_t offered; /**< bytes a second that there are to send; 0: any number */
 	struct {
@@ -56,6 +60,14 @@ static int tear_down(void **state)
 	return 0;
 }
 
+/** When what arrives at that time is acknowledged. */
+static uint64_t answered_at(struct model *m, uint64_t at_ns)
+{
+	while (m->peer_waits && m->peer_ns < at_ns)
+		m->peer_ns += 1000000 * (1 + migc_random_next(&m->random) % 60);
+	return m->peer_waits ? m->peer_ns : at_ns;
+}
+
 static void send_packets(struct model *m)
 {
 	while (m->sent_bytes - m->delivered_bytes + PACKET_BYTES <= m->window_bytes &&
@@ -69,7 +81,7 @@ static void send_packets(struct model *m)
 		}
 		assert_true(m->count < ACKS_MAX);
 		m->free_ns = begin_ns + PACKET_BYTES * NS_PER_S / m->link;
-		m->ack[at].at_ns = m->free_ns + m->foreign_ns + BASE_RTT_NS;
+		m->ack[at].at_ns = answered_at(m, m->free_ns + m->foreign_ns + BASE_RTT_NS);
 		m->ack[at].rtt_ns = m->ack[at].at_ns - m->now_ns;
 		m->count++;
 		m->sent_bytes += PACKET_BYTES;
@@ -190,6 +202,27 @@ static void a_queue_that_is_not_ours_is_not_yielded_to(void **state)
 	assert_in_range(paced, 1, 40);
 }
 
+static void a_peer_that_waits_for_a_cpu_is_no_slow_link(void **state)
+{
+	struct model *m = *state;
+	uint64_t alone, lowest = UINT64_MAX;
+
+	m->link *= 10;
+	m->window_bytes = 8u << 20;
+	m->peer_waits = true;
+	m->pacer.off_until_ns = UINT64_MAX;
+	run(m, 20000);
+	assert_int_equal(m->pacer.phase, PACER_OFF);
+	alone = m->delivered_bytes - m->look_bytes;
+	m->pacer.off_until_ns = 0;
+	for (unsigned int i = 0; i < 6; i++) {
+		run(m, 20000);
+		if (m->delivered_bytes - m->look_bytes < lowest)
+			lowest = m->delivered_bytes - m->look_bytes;
+	}
+	assert_in_range(lowest * 100 / alone, 85, 115);
+}
+
 static void a_sender_without_work_learns_nothing_of_the_link(void **state)
 {
 	struct model *m = *state;
@@ -264,6 +297,7 @@ int main(void)
 		TEST(a_link_that_becomes_faster_is_found),
 		TEST(a_link_that_becomes_slower_is_followed),
 		TEST(a_queue_that_is_not_ours_is_not_yielded_to),
+		TEST(a_peer_that_waits_for_a_cpu_is_no_slow_link),
 		TEST(a_sender_without_work_learns_nothing_of_the_link),
 		TEST(idle_time_is_caught_up_on_by_a_millisecond),
 		TEST(a_turn_that_waited_for_a_cpu_catches_up_on_all_of_it),
