@@ -10,8 +10,6 @@
 #define WINDOW_SAMPLES 8u
 /** A queue is one when even the fastest packet of a window waited so long in it. */
 #define QUEUE_NS UINT64_C(1500000)
-/** And longer than so many of the pauses between acknowledgements can explain. */
-#define GAPS 2u
 /** Windows with a queue, in a row, before anything is done about it. */
 #define QUEUED_WINDOWS 2u
 /** Draining for so many without the queue growing shorter: it is somebody else's. Let alone. */
@@ -181,7 +179,7 @@ void pacer_acknowledged(struct pacer *p, uint64_t rtt_ns, uint64_t base_rtt_ns,
 	if (p->rtt_min_ns > base_rtt_ns + base_rtt_ns / 8 + QUEUE_NS)
 		queue_ns = p->rtt_min_ns - base_rtt_ns;
 	/* who waits for an end that has no CPU waits no longer than that end is silent */
-	if (queue_ns < GAPS * p->gap_max_ns)
+	if (queue_ns < p->gap_max_ns)
 		queue_ns = 0;
 	window_over(p, queue_ns, delivered, now_ns);
 	begin_window(p, delivered_bytes, now_ns);
