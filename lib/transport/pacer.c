@@ -10,6 +10,12 @@
 #define WINDOW_SAMPLES 8u
 /** A queue is one when even the fastest packet of a window waited so long in it. */
 #define QUEUE_NS UINT64_C(1500000)
+/** To begin with a longer one, for longer: ends that share CPUs with others look like 2 ms of one.
+ */
+#define FIRST_QUEUE_NS UINT64_C(5000000)
+#define FIRST_QUEUED_WINDOWS 4u
+/** Bytes a second of a connection: above it CPUs are the limit here, and pacing gained nothing. */
+#define SLOW_LINK UINT64_C(160000000)
 /** Windows with a queue, in a row, before anything is done about it. */
 #define QUEUED_WINDOWS 2u
 /** Draining for so many without the queue growing shorter: it is somebody else's. Let alone. */
@@ -80,7 +86,7 @@ static void probed(struct pacer *p, uint64_t queue_ns, uint64_t delivered)
 	} else if (delivered > p->link + p->link / 16) {
 		/* there is more: and more still? */
 		p->link = delivered;
-		enter(p, PACER_PROBE);
+		enter(p, p->link <= SLOW_LINK ? PACER_PROBE : PACER_OFF);
 	} else {
 		enter(p, PACER_CRUISE);
 	}
@@ -140,7 +146,8 @@ static void window_over(struct pacer *p, uint64_t queue_ns, uint64_t delivered, 
 	p->queued = queue_ns ? p->queued + 1 : 0;
 	switch (p->phase) {
 	case PACER_OFF:
-		if (p->queued >= QUEUED_WINDOWS && delivered && now_ns >= p->off_until_ns) {
+		if (p->queued >= FIRST_QUEUED_WINDOWS && delivered && delivered <= SLOW_LINK &&
+		    now_ns >= p->off_until_ns) {
 			p->link = delivered;
 			enter(p, PACER_DRAIN);
 		}
@@ -176,7 +183,8 @@ void pacer_acknowledged(struct pacer *p, uint64_t rtt_ns, uint64_t base_rtt_ns,
 	if (!p->starved && delivered_bytes > p->begin_delivered_bytes)
 		delivered = (delivered_bytes - p->begin_delivered_bytes) * US_PER_S /
 			    (spent_ns / NS_PER_US);
-	if (p->rtt_min_ns > base_rtt_ns + base_rtt_ns / 8 + QUEUE_NS)
+	if (p->rtt_min_ns >
+	    base_rtt_ns + base_rtt_ns / 8 + (p->phase == PACER_OFF ? FIRST_QUEUE_NS : QUEUE_NS))
 		queue_ns = p->rtt_min_ns - base_rtt_ns;
 	/* who waits for an end that has no CPU waits no longer than that end is silent */
 	if (queue_ns < p->gap_max_ns)
