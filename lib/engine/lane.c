@@ -41,19 +41,23 @@ void lane_detach(struct lane *l, unsigned int slot)
 {
 	__atomic_store_n(&l->wanted[slot], NULL, __ATOMIC_RELAXED);
 	/* pairs with the acquire in lane_turn() */
-	__atomic_fetch_add(&l->changes, 1, __ATOMIC_RELEASE);
+	l->left[slot] = __atomic_add_fetch(&l->changes, 1, __ATOMIC_RELEASE);
 }
 
 bool lane_detached(const struct lane *l, unsigned int slot)
 {
-	/* pairs with the release in lane_take_changes(): the lane has let go of it */
-	return __atomic_load_n(&l->taken[slot], __ATOMIC_ACQUIRE) == NULL;
+	/* pairs with the release in lane_take_changes(): the lane has let go of it. That it has
+	 * nothing in the slot would not do: it may be about to take what was there before */
+	uint32_t taken = __atomic_load_n(&l->changes_taken, __ATOMIC_ACQUIRE);
+
+	return (int32_t)(taken - l->left[slot]) >= 0;
 }
 
 void lane_take_changes(struct lane *l)
 {
 	/* pairs with the releases of lane_attach() and lane_detach() */
-	l->changes_seen = __atomic_load_n(&l->changes, __ATOMIC_ACQUIRE);
+	uint32_t changes = __atomic_load_n(&l->changes, __ATOMIC_ACQUIRE);
+
 	l->active_count = 0;
 	for (unsigned int i = 0; i < LANE_SLOTS_MAX; i++) {
 		struct worker *w = __atomic_load_n(&l->wanted[i], __ATOMIC_RELAXED);
@@ -66,8 +70,7 @@ void lane_take_changes(struct lane *l)
 	}
 	l->next = 0;
 	/* pairs with the acquire in lane_detached() */
-	for (unsigned int i = 0; i < LANE_SLOTS_MAX; i++)
-		__atomic_store_n(&l->taken[i], l->slot[i], __ATOMIC_RELEASE);
+	__atomic_store_n(&l->changes_taken, changes, __ATOMIC_RELEASE);
 }
 
 void lane_publish(struct lane *l)
@@ -122,7 +125,7 @@ bool lane_turn(struct lane *l)
 	bool busy;
 
 	/* pairs with the releases of lane_attach() and lane_detach() */
-	if (__atomic_load_n(&l->changes, __ATOMIC_ACQUIRE) != l->changes_seen)
+	if (__atomic_load_n(&l->changes, __ATOMIC_ACQUIRE) != l->changes_taken)
 		lane_take_changes(l);
 	packets = lane_receive(l, now);
 	busy = packets > 0;

@@ -65,7 +65,6 @@ struct lane {
 	struct worker *active[LANE_SLOTS_MAX]; /**< the same without gaps */
 	unsigned int active_count;
 	unsigned int next; /**< in `active`: whose turn it is to send first */
-	uint32_t changes_seen;
 
 	struct lane_counters counters;
 	unsigned int idle_turns;
@@ -79,9 +78,11 @@ struct lane {
 	uint32_t stop __attribute__((aligned(64)));
 	uint32_t changes; /**< counts what was written to `wanted` */
 	struct worker *wanted[LANE_SLOTS_MAX]; /**< a slot has one controller that writes it */
+	uint32_t left[LANE_SLOTS_MAX]; /**< `changes` with its last lane_detach(); its controller's
+					*/
 
 	/* written by the lane; read by controllers */
-	struct worker *taken[LANE_SLOTS_MAX] __attribute__((aligned(64))); /**< `slot`, told */
+	uint32_t changes_taken __attribute__((aligned(64))); /**< so many are in `slot` */
 	struct lane_counters published;
 	uint32_t published_sequence; /**< seqlock.h */
 };

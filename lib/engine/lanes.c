@@ -130,6 +130,7 @@ int lanes_launch(struct lanes *lanes, struct migc_error *err)
 {
 	prctl(PR_SET_TIMERSLACK, 1UL);
 	lanes->launched = true;
+	lanes->running = lanes->attended;
 	if (lanes->single || lanes->attended)
 		return 0;
 	for (unsigned int i = 0; i < lanes->count; i++) {
@@ -138,6 +139,7 @@ int lanes_launch(struct lanes *lanes, struct migc_error *err)
 
 		if (rc != 0)
 			return migc_error_set(err, rc, "lcore %u is busy", lanes->lane[i].lcore);
+		lanes->running++;
 	}
 	return 0;
 }
@@ -154,6 +156,7 @@ void lanes_stop(struct lanes *lanes)
 	else
 		lane_publish(&lanes->lane[0]);
 	lanes->launched = false;
+	lanes->running = 0;
 }
 
 static void free_ring(struct rte_ring *ring)
@@ -215,7 +218,7 @@ void lanes_await_detached(struct lanes *lanes, unsigned int slot)
 
 	for (unsigned int i = 0; i < lanes->count; i++) {
 		/* where nobody else runs the lane, it looks when we do */
-		if (lanes->single || !lanes->launched)
+		if (i >= lanes->running)
 			lane_take_changes(&lanes->lane[i]);
 		while (!lane_detached(&lanes->lane[i], slot))
 			nanosleep(&sleep, NULL);

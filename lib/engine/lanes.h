@@ -37,6 +37,7 @@ struct lanes {
 	bool single; /**< one lcore: whoever waits runs the lane meanwhile, lanes_pump() */
 	bool attended; /**< one lcore, and lanes_attend() runs the lane: never `single` as well */
 	bool launched;
+	unsigned int running; /**< lanes that another thread than the controllers' runs */
 };
 
 /** Main lcore, all of them. @return 0, -errno: nothing is left open. */

@@ -334,6 +334,24 @@ static void one_that_is_not_started_gets_nothing(void **state)
 	free(s);
 }
 
+/** It may have seen the worker before it was taken out, and not come to it yet. */
+static void a_worker_is_not_let_go_of_before_the_lane_has_looked(void **state)
+{
+	struct set *s = attach(2);
+
+	(void)state;
+	for (unsigned int i = 0; i < LANES; i++) {
+		lane_detach(&lanes->lane[i], 2);
+		assert_false(lane_detached(&lanes->lane[i], 2));
+	}
+	lane_turn(&lanes->lane[0]);
+	assert_true(lane_detached(&lanes->lane[0], 2));
+	assert_false(lane_detached(&lanes->lane[1], 2));
+	turn(1);
+	assert_true(lane_detached(&lanes->lane[1], 2));
+	free(s);
+}
+
 /** The port takes less than all want to send: nobody sends more than a burst more than another. */
 static void who_always_has_something_to_send_gets_an_equal_share(void **state)
 {
@@ -459,6 +477,7 @@ int main(void)
 		cmocka_unit_test(a_datagram_comes_to_the_slot_and_lane_of_its_port),
 		cmocka_unit_test(a_datagram_to_nobody_is_counted_and_dropped),
 		cmocka_unit_test(one_that_is_not_started_gets_nothing),
+		cmocka_unit_test(a_worker_is_not_let_go_of_before_the_lane_has_looked),
 		cmocka_unit_test(who_always_has_something_to_send_gets_an_equal_share),
 		cmocka_unit_test(workers_come_and_go_while_others_go_on),
 	};
