@@ -174,6 +174,8 @@ int rounds_restart(struct rounds *r, struct worker *workers, unsigned int worker
 	r->hole_region = 0;
 	r->hole_cursor = 0;
 	r->scan_ns = clock_now_ns();
+	r->rate_ns = r->scan_ns;
+	r->rate_pages = 0;
 	return rounds_all(r, err);
 }
 

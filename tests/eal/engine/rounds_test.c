@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -423,6 +424,27 @@ static void a_scan_of_a_moment_ago_is_believed_unless_the_end_is_near(void **sta
 	rounds_free(r);
 }
 
+/** What the guest wrote while there was no session counts as neither pages nor time. */
+static void a_session_that_was_lost_is_not_in_the_rate(void **state)
+{
+	const struct timespec lost = {0, 300000000};
+	struct rounds *r = new_rounds(true);
+	struct migc_error err = {0};
+	uint64_t pages, before;
+
+	(void)state;
+	nanosleep(&lost, NULL);
+	before = clock_now_ns();
+	assert_int_equal(rounds_restart(r, workers, WORKERS, &err), 0);
+	for (uint64_t page = 0; page < 1000; page++)
+		write_page(page);
+	assert_int_equal(rounds_scan(r, clock_now_ns() + SECOND, 0, &pages, &err), 0);
+	/* of less than 200 ms nothing is told */
+	if (rounds_dirty_rate(r) != 0)
+		assert_true(rounds_dirty_rate(r) >= 1000 * SECOND / (clock_now_ns() - before));
+	rounds_free(r);
+}
+
 static void a_scan_that_fails_is_told(void **state)
 {
 	struct rounds *r = new_rounds(true);
@@ -531,6 +553,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			a_scan_of_a_moment_ago_is_believed_unless_the_end_is_near, set_up,
 			tear_down),
+		cmocka_unit_test_setup_teardown(a_session_that_was_lost_is_not_in_the_rate, set_up,
+						tear_down),
 		cmocka_unit_test_setup_teardown(a_scan_that_fails_is_told, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(any_writes_at_any_time_have_arrived_at_the_end,
 						set_up, tear_down),
