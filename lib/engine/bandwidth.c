@@ -68,15 +68,14 @@ static int64_t allowed_bits(uint64_t bits_per_s, uint64_t ns)
 /** Keep the account. @return what all may send in the next period, bits a second. */
 static uint64_t settle(struct bandwidth *b, int64_t sent_bits, uint64_t spent_ns)
 {
-	int64_t least = -allowed_bits(b->bits_per_s, KEEP_NS);
-	int64_t most = allowed_bits(b->bits_per_s, OWE_NS);
+	int64_t kept = -allowed_bits(b->bits_per_s, KEEP_NS);
+	int64_t owed = allowed_bits(b->bits_per_s, OWE_NS);
 	int64_t budget;
 
 	b->debt_bits += sent_bits - allowed_bits(b->bits_per_s, spent_ns);
-	if (b->debt_bits < least)
-		b->debt_bits = least;
-	if (b->debt_bits > most)
-		b->debt_bits = most;
+	if (b->debt_bits < kept)
+		b->debt_bits = kept;
+	b->debt_bits = least(b->debt_bits, owed);
 	budget = (int64_t)b->bits_per_s - b->debt_bits * (int64_t)(NS_PER_S / PAY_BACK_NS);
 	return budget > 0 ? (uint64_t)budget : 1;
 }
@@ -92,6 +91,9 @@ void bandwidth_share(struct bandwidth *b, unsigned int workers, const uint64_t *
 
 	b->last_ns = now_ns;
 	for (unsigned int i = 0; i < workers; i++) {
+		/* there is another one, or none, in its place */
+		if (sent_bytes[i] < b->sent_bytes[i])
+			b->sent_bytes[i] = 0;
 		used[i] = (sent_bytes[i] - b->sent_bytes[i]) * 8;
 		b->sent_bytes[i] = sent_bytes[i];
 		sent_bits += (int64_t)used[i];

@@ -40,7 +40,7 @@ void bandwidth_charge(struct bandwidth_pace *pace, uint64_t share_bits_per_s, ui
 void bandwidth_set(struct bandwidth *b, uint64_t bits_per_s, unsigned int workers);
 /**
  * Share anew by what was used since the last call.
- * @param sent_bytes by worker, since its start
+ * @param sent_bytes by worker, since its start; less than before: it is another one
  */
 void bandwidth_share(struct bandwidth *b, unsigned int workers, const uint64_t *sent_bytes,
 		     uint64_t now_ns);
