@@ -158,7 +158,7 @@ void engine_control_publish(struct engine *e, uint64_t now_ns);
 
 /* engine_report.c */
 
-/** Bytes on the wire so far, of all workers. */
+/** Bytes on the wire so far, of all workers there are and were. */
 uint64_t engine_wire_bytes(const struct engine *e);
 void engine_fill_report(struct engine *e, const char *state);
 /** Workers are about to go: what they counted stays in later reports. */

@@ -98,7 +98,7 @@ static void add_drops(struct migc_report *r, const struct worker_counters *c)
 uint64_t engine_wire_bytes(const struct engine *e)
 {
 	struct worker_counters c;
-	uint64_t bytes = 0;
+	uint64_t bytes = e->past.network.wire_bytes;
 
 	for (unsigned int i = 0; i < e->worker_count; i++) {
 		worker_read_counters(&e->workers[i], &c);
@@ -160,6 +160,8 @@ static void add_lanes(const struct engine *e, struct migc_report *r)
 
 void engine_keep_counters(struct engine *e)
 {
+	/* blocks are counted by device */
+	name_devices(e, &e->past);
 	add_workers(e, &e->past);
 	/* of connections that are gone */
 	e->past.network.rtt_us = 0;
