@@ -1,4 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -8,11 +15,13 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "qemu_pair.h"
 
 #define QEMU "/usr/bin/qemu-system-x86_64"
+#define SWITCHOVER_S 30
 
 bool vm_available(void)
 {
@@ -94,6 +103,45 @@ int vm_open(struct vm *vm, bool destination, struct migc_error *err)
 	int rc = migc_guestmem_create(&vm->gm);
 
 	return rc ? rc : migc_qemu_open(&config, &vm->qemu, err);
+}
+
+void vm_begin(struct vm *vm, const char *const *words, bool destination)
+{
+	struct migc_error err = {0};
+
+	if (!vm_available()) {
+		print_message("SKIPPED: no /usr/bin/qemu-system-x86_64\n");
+		skip();
+	}
+	vm_start(vm, words);
+	assert_true(vm->pid > 0);
+	if (vm_open(vm, destination, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+void vm_discover(struct vm *vm)
+{
+	struct migc_error err = {0};
+
+	if (migc_qemu_discover(vm->qemu, vm->gm, &err) != 0)
+		fail_msg("%s", err.text);
+}
+
+void vm_reach_pre_switchover(const struct vm *vm)
+{
+	struct migc_error err = {0};
+	time_t end = time(NULL) + SWITCHOVER_S;
+	uint64_t stop_ns = 0;
+	int rc = migc_qemu_prepare_source(vm->qemu, &err);
+
+	if (rc == 0)
+		rc = migc_qemu_start_switchover(vm->qemu, &err);
+	while (rc == 0 && time(NULL) < end)
+		rc = migc_qemu_poll_stopped(vm->qemu, &stop_ns, &err);
+	if (rc != 1)
+		fail_msg("%s", err.text);
+	assert_true(stop_ns > 0);
+	assert_false(vm_runs(vm));
 }
 
 void vm_kill(struct vm *vm)

@@ -8,6 +8,11 @@
 
 /** @file Real QEMUs for tests: firmware only, TCG, files in a directory of their own. */
 
+#define MIB(n) (UINT64_C(n) << 20)
+#define FILE_MEMORY                                                   \
+	"-m", "128", "-machine", "q35,memory-backend=mem", "-object", \
+		"memory-backend-file,id=mem,size=128M,mem-path=MEMORY,share=on"
+
 struct vm {
 	char directory[64];
 	char qmp[96];
@@ -24,6 +29,12 @@ bool vm_available(void);
 void vm_start(struct vm *vm, const char *const *words);
 /** migc_qemu_open(), with a new guest memory. */
 int vm_open(struct vm *vm, bool destination, struct migc_error *err);
+/** Both of them; the test is skipped without a QEMU, and fails with what was wrong. */
+void vm_begin(struct vm *vm, const char *const *words, bool destination);
+/** migc_qemu_discover(), or the test fails. */
+void vm_discover(struct vm *vm);
+/** A source's, as far as pre-switchover, or the test fails. */
+void vm_reach_pre_switchover(const struct vm *vm);
 void vm_kill(struct vm *vm);
 /** Everything away, whatever the state; a vm of zeros is fine. */
 void vm_end(struct vm *vm);

@@ -14,10 +14,6 @@
 
 #include "qemu_pair.h"
 
-#define MIB(n) (UINT64_C(n) << 20)
-#define FILE_MEMORY                                                   \
-	"-m", "128", "-machine", "q35,memory-backend=mem", "-object", \
-		"memory-backend-file,id=mem,size=128M,mem-path=MEMORY,share=on"
 #define WAITING "-incoming", "defer", "-S"
 
 static const char *const file_source[] = {FILE_MEMORY, NULL};
@@ -41,28 +37,6 @@ static int end_all(void **state)
 	return 0;
 }
 
-static void start(struct vm *vm, const char *const *words, bool is_destination)
-{
-	struct migc_error err = {0};
-
-	if (!vm_available()) {
-		print_message("SKIPPED: no /usr/bin/qemu-system-x86_64\n");
-		skip();
-	}
-	vm_start(vm, words);
-	assert_true(vm->pid > 0);
-	if (vm_open(vm, is_destination, &err) != 0)
-		fail_msg("%s", err.text);
-}
-
-static void discover(struct vm *vm)
-{
-	struct migc_error err = {0};
-
-	if (migc_qemu_discover(vm->qemu, vm->gm, &err) != 0)
-		fail_msg("%s", err.text);
-}
-
 static void assert_region(const struct vm *vm, const char *name, uint64_t bytes)
 {
 	int i = migc_guestmem_find(vm->gm, name);
@@ -76,7 +50,7 @@ static void assert_refused(const char *const *words, bool is_destination, const 
 {
 	struct migc_error err = {0};
 
-	start(&source, words, is_destination);
+	vm_begin(&source, words, is_destination);
 	assert_true(migc_qemu_discover(source.qemu, source.gm, &err) < 0);
 	if (strstr(err.text, said) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", err.text, said);
@@ -89,8 +63,8 @@ static void file_memory_is_found(void **state)
 	struct migc_qemu_info info;
 
 	(void)state;
-	start(&source, file_source, false);
-	discover(&source);
+	vm_begin(&source, file_source, false);
+	vm_discover(&source);
 	migc_qemu_info(source.qemu, &info);
 	assert_int_equal(info.pid, source.pid);
 	assert_true(info.running);
@@ -107,8 +81,8 @@ static const char *const split_memory[] = {
 static void memory_split_at_4_gib_is_one_region(void **state)
 {
 	(void)state;
-	start(&source, split_memory, false);
-	discover(&source);
+	vm_begin(&source, split_memory, false);
+	vm_discover(&source);
 	assert_int_equal(migc_guestmem_regions(source.gm), 1);
 	assert_region(&source, "mem", MIB(4096));
 }
@@ -131,8 +105,8 @@ static void numa_memfds_and_dimm_are_told_apart(void **state)
 	uint64_t a, b;
 
 	(void)state;
-	start(&source, numa_source, false);
-	discover(&source);
+	vm_begin(&source, numa_source, false);
+	vm_discover(&source);
 	assert_int_equal(migc_guestmem_regions(source.gm), 3);
 	assert_region(&source, "m0", MIB(64));
 	assert_region(&source, "m1", MIB(64));
@@ -147,8 +121,8 @@ static void numa_memfds_and_dimm_are_told_apart(void **state)
 static void waiting_destination_is_found_writable(void **state)
 {
 	(void)state;
-	start(&destination, numa_destination, true);
-	discover(&destination);
+	vm_begin(&destination, numa_destination, true);
+	vm_discover(&destination);
 	assert_int_equal(migc_guestmem_regions(destination.gm), 3);
 	assert_true(migc_guestmem_region(destination.gm, 0)->writable);
 }
@@ -158,8 +132,8 @@ static void unchanged_memory_is_unchanged(void **state)
 	struct migc_error err = {0};
 
 	(void)state;
-	start(&source, numa_source, false);
-	discover(&source);
+	vm_begin(&source, numa_source, false);
+	vm_discover(&source);
 	assert_int_equal(migc_qemu_check_unchanged(source.qemu, &err), 0);
 }
 
@@ -248,26 +222,10 @@ static uint64_t deadline_s(time_t seconds)
 
 static void start_pair(const char *const *source_words, const char *const *destination_words)
 {
-	start(&source, source_words, false);
-	discover(&source);
-	start(&destination, destination_words, true);
-	discover(&destination);
-}
-
-static void reach_pre_switchover(void)
-{
-	struct migc_error err = {0};
-	uint64_t stop_ns = 0, end = deadline_s(30);
-	int rc = migc_qemu_prepare_source(source.qemu, &err);
-
-	if (rc == 0)
-		rc = migc_qemu_start_switchover(source.qemu, &err);
-	while (rc == 0 && (uint64_t)time(NULL) < end)
-		rc = migc_qemu_poll_stopped(source.qemu, &stop_ns, &err);
-	if (rc != 1)
-		fail_msg("%s", err.text);
-	assert_true(stop_ns > 0);
-	assert_false(vm_runs(&source));
+	vm_begin(&source, source_words, false);
+	vm_discover(&source);
+	vm_begin(&destination, destination_words, true);
+	vm_discover(&destination);
 }
 
 static void copy_memory(void)
@@ -317,7 +275,7 @@ static void move(void)
 {
 	struct migc_error err = {0};
 
-	reach_pre_switchover();
+	vm_reach_pre_switchover(&source);
 	copy_memory();
 	assert_int_equal(migc_qemu_prepare_destination(destination.qemu, &err), 0);
 	assert_true(relay(&destination) > 4096);
@@ -352,9 +310,9 @@ static void cancelled_at_pre_switchover_the_guest_runs_again(void **state)
 	struct migc_error err = {0};
 
 	(void)state;
-	start(&source, file_source, false);
-	discover(&source);
-	reach_pre_switchover();
+	vm_begin(&source, file_source, false);
+	vm_discover(&source);
+	vm_reach_pre_switchover(&source);
 	if (migc_qemu_resume(source.qemu, &err) != 0)
 		fail_msg("%s", err.text);
 	assert_true(vm_runs(&source));
@@ -365,9 +323,9 @@ static void after_its_state_is_out_the_guest_can_run_again(void **state)
 	struct migc_error err = {0};
 
 	(void)state;
-	start(&source, file_source, false);
-	discover(&source);
-	reach_pre_switchover();
+	vm_begin(&source, file_source, false);
+	vm_discover(&source);
+	vm_reach_pre_switchover(&source);
 	relay(NULL);
 	assert_false(vm_runs(&source));
 	if (migc_qemu_resume(source.qemu, &err) != 0)
@@ -381,9 +339,9 @@ static void state_nobody_reads_does_not_hold_the_guest(void **state)
 	struct migc_error err = {0};
 
 	(void)state;
-	start(&source, large_source, false);
-	discover(&source);
-	reach_pre_switchover();
+	vm_begin(&source, large_source, false);
+	vm_discover(&source);
+	vm_reach_pre_switchover(&source);
 	assert_int_equal(migc_qemu_continue(source.qemu, &err), 0);
 	if (migc_qemu_resume(source.qemu, &err) != 0)
 		fail_msg("%s", err.text);
@@ -395,12 +353,12 @@ static void second_try_succeeds_after_a_cancel(void **state)
 	struct migc_error err = {0};
 
 	(void)state;
-	start(&source, file_source, false);
-	discover(&source);
-	reach_pre_switchover();
+	vm_begin(&source, file_source, false);
+	vm_discover(&source);
+	vm_reach_pre_switchover(&source);
 	assert_int_equal(migc_qemu_resume(source.qemu, &err), 0);
 	migc_qemu_restore(source.qemu);
-	reach_pre_switchover();
+	vm_reach_pre_switchover(&source);
 	assert_int_equal(migc_qemu_resume(source.qemu, &err), 0);
 	assert_true(vm_runs(&source));
 }
@@ -431,10 +389,10 @@ static void settings_are_as_they_were_after_a_cancel(void **state)
 	struct migc_error err = {0};
 
 	(void)state;
-	start(&source, file_source, false);
-	discover(&source);
+	vm_begin(&source, file_source, false);
+	vm_discover(&source);
 	set_up_for_qemus_own_migration(&source);
-	reach_pre_switchover();
+	vm_reach_pre_switchover(&source);
 	assert_false(vm_says(&source, "query-migrate-capabilities", "{}", multifd));
 	assert_int_equal(migc_qemu_resume(source.qemu, &err), 0);
 	migc_qemu_restore(source.qemu);
@@ -460,8 +418,8 @@ static void paused_guest_stays_paused(void **state)
 	assert_true(vm_pause(&source));
 	if (vm_open(&source, false, &err) != 0)
 		fail_msg("%s", err.text);
-	discover(&source);
-	reach_pre_switchover();
+	vm_discover(&source);
+	vm_reach_pre_switchover(&source);
 	if (migc_qemu_resume(source.qemu, &err) != 0)
 		fail_msg("%s", err.text);
 	assert_false(vm_runs(&source));
@@ -474,8 +432,8 @@ static void destination_killed_in_the_load_is_told(void **state)
 	int rc;
 
 	(void)state;
-	start(&destination, file_destination, true);
-	discover(&destination);
+	vm_begin(&destination, file_destination, true);
+	vm_discover(&destination);
 	assert_int_equal(migc_qemu_prepare_destination(destination.qemu, &err), 0);
 	vm_kill(&destination);
 	rc = migc_qemu_write_state(destination.qemu, some, sizeof(some), &err);
@@ -490,8 +448,8 @@ static void garbage_for_device_state_is_told(void **state)
 	int rc;
 
 	(void)state;
-	start(&destination, file_destination, true);
-	discover(&destination);
+	vm_begin(&destination, file_destination, true);
+	vm_discover(&destination);
 	assert_int_equal(migc_qemu_prepare_destination(destination.qemu, &err), 0);
 	rc = migc_qemu_write_state(destination.qemu, (const uint8_t *)garbage, sizeof(garbage),
 				   &err);
@@ -506,104 +464,13 @@ static void killed_source_is_told(void **state)
 	struct migc_error err = {0};
 
 	(void)state;
-	start(&source, file_source, false);
-	discover(&source);
-	reach_pre_switchover();
+	vm_begin(&source, file_source, false);
+	vm_discover(&source);
+	vm_reach_pre_switchover(&source);
 	vm_kill(&source);
 	assert_true(migc_qemu_resume(source.qemu, &err) < 0);
 	assert_true(err.text[0] != '\0');
 	migc_qemu_restore(source.qemu);
-}
-
-static void pass(unsigned int ms)
-{
-	const struct timespec time = {ms / 1000, (long)(ms % 1000) * 1000000};
-
-	nanosleep(&time, NULL);
-}
-
-static struct migc_qemu_throttle poll_throttle(unsigned int ms)
-{
-	struct migc_qemu_throttle stats;
-	struct migc_error err = {0};
-	struct timespec now;
-
-	for (unsigned int i = 0; i < ms / 2; i++) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		if (migc_qemu_throttle_poll(source.qemu,
-					    (uint64_t)now.tv_sec * UINT64_C(1000000000) +
-						    (uint64_t)now.tv_nsec,
-					    &err) != 0)
-			fail_msg("%s", err.text);
-		pass(2);
-	}
-	migc_qemu_throttle_stats(source.qemu, &stats);
-	return stats;
-}
-
-static void slowed_down_it_stands_and_runs_and_is_let_go(void **state)
-{
-	struct migc_qemu_throttle stats;
-	struct migc_error err = {0};
-
-	(void)state;
-	start(&source, file_source, false);
-	assert_int_equal(migc_qemu_throttle(source.qemu, 50, MIB(100), &err), 0);
-	stats = poll_throttle(1500);
-	assert_int_equal(stats.method, MIGC_QEMU_THROTTLE_PULSES);
-	assert_true(stats.pulses >= 2);
-	assert_true(stats.stood_ms > 0);
-	migc_qemu_restore(source.qemu);
-	assert_true(vm_runs(&source));
-	/* for good */
-	poll_throttle(500);
-	assert_true(vm_runs(&source));
-	assert_int_equal(poll_throttle(2).percent, 50);
-}
-
-/** In the switchover it stands since our stop, and failing lets it run. */
-static void slowed_down_its_switchover_can_be_given_up(void **state)
-{
-	struct migc_error err = {0};
-
-	(void)state;
-	start(&source, file_source, false);
-	discover(&source);
-	assert_int_equal(migc_qemu_throttle(source.qemu, 90, MIB(100), &err), 0);
-	poll_throttle(700);
-	reach_pre_switchover();
-	assert_false(vm_runs(&source));
-	if (migc_qemu_resume(source.qemu, &err) != 0)
-		fail_msg("%s", err.text);
-	assert_true(vm_runs(&source));
-}
-
-static void a_dirty_limit_is_set_where_there_can_be_one_and_cancelled(void **state)
-{
-	static const char *const with_ring[] = {
-		"-accel", "kvm,dirty-ring-size=4096", "-cpu", "qemu64", FILE_MEMORY, NULL};
-	struct migc_qemu_throttle stats;
-	struct migc_error err = {0};
-
-	(void)state;
-	if (access("/dev/kvm", R_OK | W_OK) != 0) {
-		print_message("SKIPPED: no KVM\n");
-		skip();
-	}
-	start(&source, with_ring, false);
-	assert_int_equal(migc_qemu_throttle(source.qemu, 60, MIB(100), &err), 0);
-	migc_qemu_throttle_stats(source.qemu, &stats);
-	if (stats.method != MIGC_QEMU_THROTTLE_DIRTY_LIMIT) {
-		print_message("SKIPPED: this KVM has no dirty ring\n");
-		skip();
-	}
-	assert_true(vm_says(&source, "query-vcpu-dirty-limit", "{}", "\"limit-rate\": 40"));
-	assert_int_equal(migc_qemu_throttle(source.qemu, 99, MIB(100), &err), 0);
-	assert_true(vm_says(&source, "query-vcpu-dirty-limit", "{}", "\"limit-rate\": 1,"));
-	migc_qemu_throttle_stats(source.qemu, &stats);
-	assert_int_equal(stats.pulses, 0);
-	migc_qemu_restore(source.qemu);
-	assert_false(vm_says(&source, "query-vcpu-dirty-limit", "{}", "limit-rate"));
 }
 
 #define TEST(name) cmocka_unit_test_teardown(name, end_all)
@@ -630,9 +497,6 @@ int main(void)
 		TEST(settings_of_qemus_own_migration_are_no_hindrance),
 		TEST(settings_are_as_they_were_after_a_cancel),
 		TEST(paused_guest_stays_paused),
-		TEST(slowed_down_it_stands_and_runs_and_is_let_go),
-		TEST(slowed_down_its_switchover_can_be_given_up),
-		TEST(a_dirty_limit_is_set_where_there_can_be_one_and_cancelled),
 		TEST(destination_killed_in_the_load_is_told),
 		TEST(garbage_for_device_state_is_told),
 		TEST(killed_source_is_told),
