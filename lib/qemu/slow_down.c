@@ -41,8 +41,11 @@ int migc_qemu_throttle(struct migc_qemu *q, unsigned int percent, uint64_t dirty
 	struct migc_error why = {0};
 	int rc = -EREMOTEIO;
 
-	if (percent == 0)
-		return migc_qemu_unthrottle(q, err);
+	if (percent == 0) {
+		rc = migc_qemu_unthrottle(q, err);
+		q->pulse.percent = 0;
+		return rc;
+	}
 	if (q->pulse.method == MIGC_QEMU_THROTTLE_NONE)
 		q->pulse.full_mbytes_per_s = dirty_bytes_per_s >> 20;
 	/* it needs KVM with a dirty ring, and a QEMU from 7.1 on: asking is how to know */

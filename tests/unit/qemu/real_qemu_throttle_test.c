@@ -68,6 +68,20 @@ static void slowed_down_it_stands_and_runs_and_is_let_go(void **state)
 	assert_int_equal(poll_throttle(2).percent, 50);
 }
 
+static void not_slowed_down_any_more_it_runs_and_says_so(void **state)
+{
+	struct migc_error err = {0};
+
+	(void)state;
+	vm_begin(&source, words, false);
+	assert_int_equal(migc_qemu_throttle(source.qemu, 50, MIB(100), &err), 0);
+	assert_int_equal(poll_throttle(700).percent, 50);
+	assert_int_equal(migc_qemu_throttle(source.qemu, 0, 0, &err), 0);
+	assert_true(vm_runs(&source));
+	assert_int_equal(poll_throttle(500).percent, 0);
+	assert_true(vm_runs(&source));
+}
+
 /** In the switchover it stands since our stop, and failing lets it run. */
 static void slowed_down_its_switchover_can_be_given_up(void **state)
 {
@@ -119,6 +133,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(slowed_down_it_stands_and_runs_and_is_let_go),
+		TEST(not_slowed_down_any_more_it_runs_and_says_so),
 		TEST(slowed_down_its_switchover_can_be_given_up),
 		TEST(a_dirty_limit_is_set_where_there_can_be_one_and_cancelled),
 	};
