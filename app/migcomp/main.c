@@ -15,6 +15,7 @@
 #include "doctor_command.h"
 #include "migc_engine.h"
 #include "migc_guardian.h"
+#include "migc_port.h"
 #include "options.h"
 #include "outcome.h"
 #include "several.h"
@@ -295,6 +296,7 @@ int main(int argc, char **argv)
 		options_free(&options);
 		return MIGC_OUTCOME_USAGE;
 	}
+	migc_port_clear_stale(separator, argv);
 	if (rte_eal_init(separator, argv) < 0) {
 		migc_guardian_stop(guardian);
 		fprintf(stderr, "dpdk-migcomp: EAL does not start: %s (see its messages above)\n",

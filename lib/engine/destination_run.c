@@ -450,6 +450,9 @@ static void run(struct destination *d)
 		/* no sleep between the many messages that device state is */
 		if (!busy || d->e->lanes->single)
 			engine_pump(d->e);
+		/* of several guests' lanes the receiver takes care */
+		if (!d->e->shares)
+			lanes_mind_port(d->e->lanes, clock_now_ns());
 		busy = poll_peer(d);
 		if (d->deadline_ns)
 			poll_listening(d, clock_now_ns());

@@ -51,6 +51,7 @@ struct engine {
 	uint64_t recoveries;
 	uint64_t held_pages; /**< source: that the destination had then */
 	uint64_t lost_ns; /**< how long there was none */
+	uint64_t renewed_ns; /**< when there were new workers for another; 0: never */
 	uint64_t stop_ns, resumed_ns; /**< downtime, when both are set */
 	struct migc_settings settings; /**< source: as they are now */
 	bool cancelled, timed_out;

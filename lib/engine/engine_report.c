@@ -72,7 +72,7 @@ static void add_lane(struct migc_report *r, const struct lane_counters *c)
 	r->inject.reorder += c->injected_reorder;
 	r->inject.duplicate += c->injected_duplicate;
 	r->inject.corrupt += c->injected_corrupt;
-	r->drops.rx_not_ours += c->inet.rx_not_ours;
+	r->drops.rx_not_ours += c->inet.rx_not_ours + c->inet.rx_arp_off_link;
 	r->drops.rx_fragments += c->inet.rx_fragments;
 	r->drops.rx_malformed += c->inet.rx_malformed + c->rx_chained;
 	r->drops.rx_bad_checksum += c->inet.rx_bad_checksum;

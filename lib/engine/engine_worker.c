@@ -73,6 +73,7 @@ static int open_worker(struct engine *e, unsigned int i, struct migc_error *err)
 	w->number = e->slot * e->worker_count + i;
 	w->udp_port = (uint16_t)(lanes_udp_port(e->lanes, e->slot) + i);
 	w->first_peer = e->config->source ? e->config->connect.ip : 0;
+	w->peer_since_ns = e->renewed_ns;
 	w->tx_bits_per_s = e->bandwidth.share_bits_per_s[i];
 	if (byte_fifo_init(&w->to_peer, WORKER_FIFO_BYTES) != 0 ||
 	    byte_fifo_init(&w->from_peer, WORKER_FIFO_BYTES) != 0)
@@ -164,8 +165,10 @@ void engine_drop_workers(struct engine *e)
 
 int engine_renew_workers(struct engine *e, struct migc_error *err)
 {
-	int rc = engine_open_workers(e, err);
+	int rc;
 
+	e->renewed_ns = clock_now_ns();
+	rc = engine_open_workers(e, err);
 	if (rc == 0)
 		engine_attach_workers(e);
 	else

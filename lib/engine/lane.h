@@ -51,6 +51,7 @@ struct lane {
 	const struct migc_port_info *port;
 	uint16_t queue;
 	bool polls; /**< receives from the port's queue of the same number */
+	bool port_off; /**< not to be touched; set while nobody runs the lane (lanes_mind_port()) */
 	struct rte_mempool *pool;
 	struct rte_ring *rx_ring; /**< frames that other lanes received for us */
 	struct rte_ring *tx_ring; /**< frames of lanes that share our TX queue, NULL when none do */

@@ -119,7 +119,7 @@ unsigned int lane_receive(struct lane *l, uint64_t now_ns)
 	struct rte_mbuf *in[LANE_BURST], *out[LANE_TX_MAX];
 	unsigned int total = 0, count = 0;
 
-	if (l->polls) {
+	if (l->polls && !l->port_off) {
 		count = rte_eth_rx_burst(l->port->port_id, l->queue, in, LANE_BURST);
 		if (l->inject_rx.spec.any) {
 			total = migc_inject_burst(&l->inject_rx, l->pool, in, count, out, now_ns);

@@ -5,6 +5,14 @@
 
 #include "lane.h"
 
+/** @return how many it took. */
+static unsigned int give_port(const struct lane *l, struct rte_mbuf **frames, unsigned int count)
+{
+	if (l->port_off)
+		return 0;
+	return rte_eth_tx_burst(l->port->port_id, l->queue, frames, (uint16_t)count);
+}
+
 /** Give pending frames to the port, or to the lane that owns the queue. */
 static void flush(struct lane *l)
 {
@@ -14,7 +22,7 @@ static void flush(struct lane *l)
 	if (l->tx_count == 0)
 		return;
 	if (l->index == l->queue)
-		sent = rte_eth_tx_burst(l->port->port_id, l->queue, from, (uint16_t)l->tx_count);
+		sent = give_port(l, from, l->tx_count);
 	else
 		sent = rte_ring_enqueue_burst(l->all[l->queue].tx_ring, (void *const *)from,
 					      l->tx_count, NULL);
@@ -51,7 +59,7 @@ static unsigned int transmit_others(struct lane *l)
 		return 0;
 	count = rte_ring_dequeue_burst(l->tx_ring, (void **)in, LANE_BURST, NULL);
 	if (count)
-		sent = rte_eth_tx_burst(l->port->port_id, l->queue, in, (uint16_t)count);
+		sent = give_port(l, in, count);
 	for (unsigned int i = sent; i < count; i++)
 		l->tx_pending[l->tx_count++] = in[i];
 	return count;
@@ -78,7 +86,7 @@ static unsigned int make_datagrams(struct lane *l, struct worker *w, struct rte_
 
 	/* the first datagram would be lost, and sent again only when QUIC has waited for an answer
 	 */
-	if (w->first_peer && !migc_inet_ready(l->inet, w->first_peer, now_ns))
+	if (w->first_peer && !migc_inet_ready(l->inet, w->first_peer, w->peer_since_ns, now_ns))
 		return 0;
 	w->first_peer = 0;
 	for (unsigned int i = 0; i < LANE_BURST && bandwidth_allows(&w->tx_pace, share, now_ns);

@@ -20,6 +20,7 @@
 #define SOURCE_PORT_FIRST 49152u
 #define SOURCE_PORT_BLOCKS 500u
 #define DETACH_SLEEP_NS 50000
+#define PORT_EVERY_NS UINT64_C(1000000000)
 
 static uint16_t random_port_base(void)
 {
@@ -49,6 +50,7 @@ static int open_lane(struct lanes *lanes, struct lane *l, const struct lanes_con
 		.mtu = lanes->info.mtu,
 	};
 	bool shared;
+	int rc;
 
 	memcpy(inet.mac, lanes->info.mac, sizeof(inet.mac));
 	l->count = lanes->count;
@@ -68,7 +70,11 @@ static int open_lane(struct lanes *lanes, struct lane *l, const struct lanes_con
 	if (l->rx_ring == NULL || (shared && l->tx_ring == NULL))
 		return migc_error_set(err, -ENOMEM, "no memory for lcore %u: give EAL more (-m)",
 				      l->lcore);
-	return migc_inet_create(&inet, &l->inet, err);
+	rc = migc_inet_create(&inet, &l->inet, err);
+	/* all lanes have one address: one of them says so */
+	if (rc == 0 && l->index == 0)
+		migc_inet_announce(l->inet);
+	return rc;
 }
 
 static int open_all(struct lanes *lanes, const struct lanes_config *config, struct migc_error *err)
@@ -111,6 +117,7 @@ int lanes_open(const struct lanes_config *config, struct lanes **out, struct mig
 	lanes->single = lcores == 1 && !config->attended;
 	lanes->attended = lcores == 1 && config->attended;
 	lanes->count = lcores == 1 ? 1 : lcores - 1;
+	lanes->log = config->log;
 	lanes->udp_port_base = config->udp_port_base ? config->udp_port_base : random_port_base();
 	port.workers = (uint16_t)lanes->count;
 	rc = migc_port_open(&port, &lanes->port, err);
@@ -126,28 +133,27 @@ int lanes_open(const struct lanes_config *config, struct lanes **out, struct mig
 	return 0;
 }
 
-int lanes_launch(struct lanes *lanes, struct migc_error *err)
+/** Lcores, where there are any for lanes, begin to run them. */
+static int begin(struct lanes *lanes, struct migc_error *err)
 {
-	prctl(PR_SET_TIMERSLACK, 1UL);
-	lanes->launched = true;
-	lanes->running = lanes->attended;
 	if (lanes->single || lanes->attended)
 		return 0;
 	for (unsigned int i = 0; i < lanes->count; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): opened before */
-		int rc = rte_eal_remote_launch(lane_main, &lanes->lane[i], lanes->lane[i].lcore);
+		int rc;
 
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): opened before */
+		lanes->lane[i].stop = 0;
+		rc = rte_eal_remote_launch(lane_main, &lanes->lane[i], lanes->lane[i].lcore);
 		if (rc != 0)
 			return migc_error_set(err, rc, "lcore %u is busy", lanes->lane[i].lcore);
-		lanes->running++;
+		lanes->running = RTE_MAX(lanes->running, i + 1);
 	}
 	return 0;
 }
 
-void lanes_stop(struct lanes *lanes)
+/** Nobody runs a lane any more. */
+static void end(struct lanes *lanes)
 {
-	if (lanes == NULL || !lanes->launched)
-		return;
 	/* pairs with the acquire in lane_main() */
 	for (unsigned int i = 0; i < lanes->count; i++)
 		__atomic_store_n(&lanes->lane[i].stop, 1, __ATOMIC_RELEASE);
@@ -155,8 +161,75 @@ void lanes_stop(struct lanes *lanes)
 		rte_eal_mp_wait_lcore();
 	else
 		lane_publish(&lanes->lane[0]);
+}
+
+int lanes_launch(struct lanes *lanes, struct migc_error *err)
+{
+	prctl(PR_SET_TIMERSLACK, 1UL);
+	lanes->launched = true;
+	lanes->running = lanes->attended;
+	lanes->port_looked_ns = clock_now_ns();
+	return begin(lanes, err);
+}
+
+void lanes_stop(struct lanes *lanes)
+{
+	if (lanes == NULL || !lanes->launched)
+		return;
+	end(lanes);
 	lanes->launched = false;
 	lanes->running = 0;
+}
+
+/** Sessions do not notice, but for a moment: `launched` and `running` stay. */
+static void use_port(struct lanes *lanes, bool use)
+{
+	struct migc_error error = {0};
+
+	end(lanes);
+	for (unsigned int i = 0; i < lanes->count; i++)
+		lanes->lane[i].port_off = !use;
+	if (use)
+		migc_inet_announce(lanes->lane[0].inet);
+	if (begin(lanes, &error) != 0)
+		migc_log(lanes->log, MIGC_LOG_ERROR, "%s", error.text);
+}
+
+static void tell_port(struct lanes *lanes, bool lost)
+{
+	if (lanes->port_lost == lost)
+		return;
+	lanes->port_lost = lost;
+	if (lost)
+		migc_log(lanes->log, MIGC_LOG_WARNING,
+			 "port %s: its peer is gone, connecting again", lanes->info.name);
+	else
+		migc_log(lanes->log, MIGC_LOG_INFO, "port %s: connected again", lanes->info.name);
+}
+
+void lanes_mind_port(struct lanes *lanes, uint64_t now_ns)
+{
+	int rc;
+
+	if (lanes->reviving) {
+		rc = migc_port_revived(lanes->port);
+		if (rc == -EINPROGRESS)
+			return;
+		lanes->reviving = false;
+		if (rc == 0)
+			use_port(lanes, true);
+		return;
+	}
+	if (now_ns - lanes->port_looked_ns < PORT_EVERY_NS)
+		return;
+	lanes->port_looked_ns = now_ns;
+	if (!migc_port_forsaken(lanes->port)) {
+		tell_port(lanes, false);
+		return;
+	}
+	tell_port(lanes, true);
+	use_port(lanes, false);
+	lanes->reviving = migc_port_revive(lanes->port) == 0;
 }
 
 static void free_ring(struct rte_ring *ring)

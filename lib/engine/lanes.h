@@ -38,6 +38,10 @@ struct lanes {
 	bool attended; /**< one lcore, and lanes_attend() runs the lane: never `single` as well */
 	bool launched;
 	unsigned int running; /**< lanes that another thread than the controllers' runs */
+	bool reviving; /**< the port is off, and being started again */
+	bool port_lost; /**< that was told, and nothing better since */
+	uint64_t port_looked_ns;
+	const struct migc_log *log;
 };
 
 /** Main lcore, all of them. @return 0, -errno: nothing is left open. */
@@ -52,6 +56,11 @@ void lanes_close(struct lanes *lanes);
 void lanes_pump(struct lanes *lanes, long sleep_ns);
 /** Main lcore, again and again until it is time for lanes_stop(): a turn of its lane, or sleep. */
 void lanes_attend(struct lanes *lanes, long sleep_ns);
+/**
+ * Main lcore, often: a port that has lost its peer for good (migc_port_forsaken()) is started
+ * again, each second until it is connected. The lanes run on and do without it meanwhile.
+ */
+void lanes_mind_port(struct lanes *lanes, uint64_t now_ns);
 /** The lanes have let go of whoever was in this slot, and touch nothing of it any more. */
 void lanes_await_detached(struct lanes *lanes, unsigned int slot);
 /** UDP port of a slot in lane 0. */

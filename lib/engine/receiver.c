@@ -99,6 +99,7 @@ static void attend(struct receiver *r)
 		uint64_t now = clock_now_ns();
 
 		lanes_attend(r->lanes, MAIN_SLEEP_NS);
+		lanes_mind_port(r->lanes, now);
 		if (now - told_ns < TELL_EVERY_NS)
 			continue;
 		told_ns = now;

@@ -312,6 +312,7 @@ static void run(struct source *s)
 		engine_hurry(s->e, s->stopping || (s->e->stop_ns && !s->feeding &&
 						   !migc_source_paused(s->session)));
 		engine_pump(s->e);
+		lanes_mind_port(s->e->lanes, now);
 		poll_peer(s);
 		handle_events(s);
 		if (s->recovery.on)

@@ -65,6 +65,7 @@ struct worker {
 	uint16_t udp_port;
 	uint32_t first_peer; /**< source: nothing is made for it before ARP knows the way; 0: known
 			      */
+	uint64_t peer_since_ns; /**< what ARP said of it before does not count */
 	struct bandwidth_pace tx_pace; /**< --max-bandwidth */
 
 	/* data path: one of the two */

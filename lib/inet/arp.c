@@ -17,6 +17,9 @@
 #define ARP_FIRST_REQUESTS 10u
 /** An address nobody asked for lately needs no more requests. */
 #define ARP_WANTED_NS UINT64_C(5000000000)
+/** RFC 5227, 1.1: ANNOUNCE_NUM and ANNOUNCE_INTERVAL. */
+#define ANNOUNCEMENTS 2u
+#define ANNOUNCE_INTERVAL_NS UINT64_C(2000000000)
 
 static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
 
@@ -51,6 +54,13 @@ struct neighbour *neighbour_get(struct migc_inet *inet, uint32_t ip, uint64_t no
 	if (n->state == NEIGHBOUR_KNOWN && now_ns - n->learned_ns > NEIGHBOUR_FORGET_NS)
 		n->state = NEIGHBOUR_WANTED;
 	return n;
+}
+
+void neighbour_doubt(struct neighbour *n)
+{
+	n->state = NEIGHBOUR_WANTED;
+	n->asked_ns = 0;
+	n->requests = 0;
 }
 
 void migc_inet_learn(struct migc_inet *inet, uint32_t ip, const uint8_t mac[6], uint64_t now_ns)
@@ -114,6 +124,11 @@ void arp_input(struct migc_inet *inet, uint8_t *frame, size_t length, size_t cap
 		inet->stats.rx_malformed++;
 		return;
 	}
+	/* who probes for an address has none yet (RFC 5227, 2.1.1) */
+	if (sender_ip != 0 && !on_link(inet, sender_ip)) {
+		inet->stats.rx_arp_off_link++;
+		return;
+	}
 	inet->stats.rx_arp++;
 	if (sender_ip == inet->config.address.ip) {
 		if (memcmp(sender_mac, inet->config.mac, 6) != 0)
@@ -137,8 +152,8 @@ void arp_input(struct migc_inet *inet, uint8_t *frame, size_t length, size_t cap
 /** Does this entry want a request now? */
 static bool wants_request(const struct neighbour *n, uint64_t now_ns)
 {
-	uint64_t interval =
-		n->requests < ARP_FIRST_REQUESTS ? ARP_FIRST_INTERVAL_NS : ARP_INTERVAL_NS;
+	uint64_t interval = n->requests < ARP_FIRST_REQUESTS ? ARP_FIRST_INTERVAL_NS
+							     : ARP_INTERVAL_NS;
 
 	if (n->state == NEIGHBOUR_FREE || now_ns - n->used_ns > ARP_WANTED_NS)
 		return false;
@@ -147,10 +162,22 @@ static bool wants_request(const struct neighbour *n, uint64_t now_ns)
 	return n->asked_ns == 0 || now_ns - n->asked_ns >= interval;
 }
 
+void migc_inet_announce(struct migc_inet *inet)
+{
+	inet->announcements = ANNOUNCEMENTS;
+	inet->announce_ns = 0;
+}
+
 size_t migc_inet_poll(struct migc_inet *inet, uint8_t *frame, size_t capacity, uint64_t now_ns)
 {
 	if (capacity < MIGC_INET_FRAME_MIN_BYTES)
 		return 0;
+	if (inet->announcements && now_ns >= inet->announce_ns) {
+		inet->announcements--;
+		inet->announce_ns = now_ns + ANNOUNCE_INTERVAL_NS;
+		inet->stats.tx_arp++;
+		return write_arp(inet, frame, broadcast, ARP_REQUEST, inet->config.address.ip);
+	}
 	for (unsigned int i = 0; i < NEIGHBOURS_MAX; i++) {
 		struct neighbour *n = &inet->neighbour[i];
 

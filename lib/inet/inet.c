@@ -55,15 +55,24 @@ void migc_inet_input(struct migc_inet *inet, uint8_t *frame, size_t length, size
 		inet->stats.rx_not_ours++;
 }
 
+static bool in_prefix(const struct migc_prefix *prefix, uint32_t ip)
+{
+	uint32_t mask = prefix->length ? UINT32_MAX << (32 - prefix->length) : 0;
+
+	return ((ip ^ prefix->ip) & mask) == 0;
+}
+
+bool on_link(const struct migc_inet *inet, uint32_t ip)
+{
+	return in_prefix(&inet->config.address, ip) || ip == inet->config.gateway;
+}
+
 /** The address whose MAC a packet needs; 0: no way there. */
 static uint32_t next_hop(const struct migc_inet *inet, uint32_t to)
 {
-	const struct migc_prefix *own = &inet->config.address;
-	uint32_t mask = own->length ? UINT32_MAX << (32 - own->length) : 0;
-
-	if (to == 0 || to == own->ip)
+	if (to == 0 || to == inet->config.address.ip)
 		return 0;
-	return ((to ^ own->ip) & mask) == 0 ? to : inet->config.gateway;
+	return in_prefix(&inet->config.address, to) ? to : inet->config.gateway;
 }
 
 static void write_headers(struct migc_inet *inet, uint8_t *frame, const struct neighbour *n,
@@ -136,11 +145,17 @@ int migc_inet_output(struct migc_inet *inet, uint8_t *payload, size_t length,
 	return 0;
 }
 
-bool migc_inet_ready(struct migc_inet *inet, uint32_t ip, uint64_t now_ns)
+bool migc_inet_ready(struct migc_inet *inet, uint32_t ip, uint64_t since_ns, uint64_t now_ns)
 {
 	uint32_t hop = next_hop(inet, ip);
+	struct neighbour *n;
 
-	return hop == 0 || neighbour_get(inet, hop, now_ns)->state == NEIGHBOUR_KNOWN;
+	if (hop == 0)
+		return true;
+	n = neighbour_get(inet, hop, now_ns);
+	if (n->state == NEIGHBOUR_KNOWN && n->learned_ns < since_ns)
+		neighbour_doubt(n);
+	return n->state == NEIGHBOUR_KNOWN;
 }
 
 void migc_inet_stats(const struct migc_inet *inet, struct migc_inet_stats *out)

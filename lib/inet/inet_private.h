@@ -35,6 +35,8 @@ struct migc_inet {
 	struct migc_inet_config config;
 	struct migc_inet_stats stats;
 	uint16_t identification;
+	unsigned int announcements; /**< still to be made */
+	uint64_t announce_ns; /**< the next, not before */
 	struct neighbour neighbour[NEIGHBOURS_MAX];
 };
 
@@ -42,6 +44,10 @@ struct migc_inet {
 struct neighbour *neighbour_find(struct migc_inet *inet, uint32_t ip);
 /** The entry of an address, made (in place of the one used longest ago) when there is none. */
 struct neighbour *neighbour_get(struct migc_inet *inet, uint32_t ip, uint64_t now_ns);
+/** What is known of it is true no more: all on the link are asked, at once. */
+void neighbour_doubt(struct neighbour *n);
+/** Is an address on our link, or the gateway's? Nobody else's MAC is of use. */
+bool on_link(const struct migc_inet *inet, uint32_t ip);
 /** Handle an ARP frame. */
 void arp_input(struct migc_inet *inet, uint8_t *frame, size_t length, size_t capacity,
 	       uint64_t now_ns, struct migc_inet_rx *rx);

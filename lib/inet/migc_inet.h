@@ -60,6 +60,8 @@ struct migc_inet_rx {
 struct migc_inet_stats {
 	uint64_t rx_udp, rx_arp, rx_echo; /**< taken */
 	uint64_t rx_not_ours; /**< other MAC, address, EtherType or protocol */
+	uint64_t rx_arp_off_link; /**< ARP of an address that is neither on the link nor the gateway
+				   */
 	uint64_t rx_fragments;
 	uint64_t rx_malformed; /**< short, bad lengths or header */
 	uint64_t rx_bad_checksum;
@@ -101,11 +103,18 @@ int migc_inet_output(struct migc_inet *inet, uint8_t *payload, size_t length,
 /**
  * Could a datagram go to that address now, or is its next hop still to be asked for? It is asked
  * for from then on. true as well where migc_inet_output() says that there is no route.
+ * @param since_ns what was learned before is doubted: whoever was there may have been replaced by
+ *   another with another MAC, and all on the link are asked again. 0: whatever is known will do.
  */
-bool migc_inet_ready(struct migc_inet *inet, uint32_t ip, uint64_t now_ns);
+bool migc_inet_ready(struct migc_inet *inet, uint32_t ip, uint64_t since_ns, uint64_t now_ns);
 /**
- * An ARP request that is due (first, repeated each second while unresolved and wanted, or a
- * refresh of an ageing entry in use), if any.
+ * From now on migc_inet_poll() tells the link, twice, who has our address (RFC 5227, 2.3): a
+ * neighbour that knew another MAC for it, ours before a restart, sends to the right one again.
+ */
+void migc_inet_announce(struct migc_inet *inet);
+/**
+ * An ARP request that is due (an announcement; first, repeated each second while unresolved and
+ * wanted; or a refresh of an ageing entry in use), if any.
  * @param frame at least 60 bytes @return its length or 0.
  */
 size_t migc_inet_poll(struct migc_inet *inet, uint8_t *frame, size_t capacity, uint64_t now_ns);

@@ -52,6 +52,21 @@ int migc_port_open(const struct migc_port_config *config, struct migc_port **out
 		   struct migc_error *err);
 /** Wait until the link is up. Main lcore. @return 0, -ETIMEDOUT. */
 int migc_port_wait_link(struct migc_port *port, unsigned int timeout_ms);
+/**
+ * Has the port lost its peer, and does nothing to find it again? So it is with memif's client: its
+ * driver connects when the port is started, and when the server dies no more. Main lcore.
+ */
+bool migc_port_forsaken(const struct migc_port *port);
+/**
+ * Begin to start the port again. Nobody uses its queues, until migc_port_revived() says 0. Main
+ * lcore. @return 0, -errno.
+ */
+int migc_port_revive(struct migc_port *port);
+/**
+ * @return 0: the port is started; soon its link will be up. -EINPROGRESS: not yet; -ENOLINK: there
+ *   is no server: begin anew, later
+ */
+int migc_port_revived(struct migc_port *port);
 void migc_port_close(struct migc_port *port);
 void migc_port_info(const struct migc_port *port, struct migc_port_info *out);
 /** Mempool of packet buffers for a worker: data room >= headroom + 14 + MTU. */
@@ -65,6 +80,13 @@ static inline uint16_t migc_port_queue(const struct migc_port_info *info, unsign
 bool migc_port_link_up(const struct migc_port *port);
 /** Packets the port says it dropped (imissed + rx_nombuf), main lcore. */
 uint64_t migc_port_missed(const struct migc_port *port);
+
+/**
+ * Before EAL is started, with its words: a memif server that was killed leaves the file of its
+ * socket, and the next one could not listen there. Removed is what nobody listens at.
+ * @return how many were.
+ */
+unsigned int migc_port_clear_stale(int argc, char **argv);
 
 /* ---- fault injection (--inject), one object a worker and direction ---- */
 

@@ -30,8 +30,10 @@ struct migc_port {
 	struct migc_port_info info;
 	unsigned int workers;
 	struct rte_mempool *pool[WORKERS_MAX];
+	bool connects; /**< memif's client */
 	bool started;
-	bool closed;
+	bool reviving;
+	bool done; /**< what EAL's interrupt thread was asked for */
 };
 
 static int find_port(const char *name, uint16_t *port_id, struct migc_error *err)
@@ -147,6 +149,7 @@ static int start(struct migc_port *port, const struct migc_port_config *config,
 	if (rc != 0)
 		return rc;
 	info->mtu = limits.mtu;
+	port->connects = limits.connects;
 	info->queues = config->workers;
 	if (info->queues > dev.max_rx_queues)
 		info->queues = dev.max_rx_queues;
@@ -220,13 +223,55 @@ static void stop_device(void *port)
 	if (p->started)
 		rte_eth_dev_stop(p->info.port_id);
 	rte_eth_dev_close(p->info.port_id);
-	/* pairs with the acquire in close_device() */
-	__atomic_store_n(&p->closed, true, __ATOMIC_RELEASE);
+	/* pairs with the acquire in await() */
+	__atomic_store_n(&p->done, true, __ATOMIC_RELEASE);
+}
+
+static void restart_device(void *port)
+{
+	struct migc_port *p = port;
+
+	if (p->started)
+		rte_eth_dev_stop(p->info.port_id);
+	p->started = rte_eth_dev_start(p->info.port_id) == 0;
+	/* pairs with the acquire in migc_port_revived() */
+	__atomic_store_n(&p->done, true, __ATOMIC_RELEASE);
+}
+
+static void await(const bool *done)
+{
+	while (!__atomic_load_n(done, __ATOMIC_ACQUIRE))
+		rte_delay_us_sleep(CLOSE_POLL_US);
+}
+
+bool migc_port_forsaken(const struct migc_port *port)
+{
+	return port->connects && !migc_port_link_up(port);
+}
+
+int migc_port_revive(struct migc_port *port)
+{
+	port->done = false;
+	port->reviving = true;
+	/* in the thread that takes down what the old peer had: see close_device() */
+	if (rte_eal_alarm_set(1, restart_device, port) == 0)
+		return 0;
+	port->reviving = false;
+	return -EAGAIN;
+}
+
+int migc_port_revived(struct migc_port *port)
+{
+	/* pairs with the release in restart_device() */
+	if (!__atomic_load_n(&port->done, __ATOMIC_ACQUIRE))
+		return -EINPROGRESS;
+	port->reviving = false;
+	return port->started ? 0 : -ENOLINK;
 }
 
 static void note_round(void *passed)
 {
-	/* pairs with the acquire in close_device() */
+	/* pairs with the acquire in await() */
 	__atomic_store_n((bool *)passed, true, __ATOMIC_RELEASE);
 }
 
@@ -237,13 +282,15 @@ static void note_round(void *passed)
  */
 static void close_device(struct migc_port *port)
 {
+	if (port->reviving)
+		await(&port->done);
+	port->done = false;
 	if (strcmp(port->info.driver, "net_memif") != 0 ||
 	    rte_eal_alarm_set(1, stop_device, port) != 0) {
 		stop_device(port);
 		return;
 	}
-	while (!__atomic_load_n(&port->closed, __ATOMIC_ACQUIRE))
-		rte_delay_us_sleep(CLOSE_POLL_US);
+	await(&port->done);
 	/* what it put off to later runs in that thread too, and must be over before EAL's memory
 	 * goes: two rounds of the thread later it is */
 	for (unsigned int round = 0; round < 2; round++) {
@@ -251,8 +298,7 @@ static void close_device(struct migc_port *port)
 
 		if (rte_eal_alarm_set(1, note_round, &passed) != 0)
 			return;
-		while (!__atomic_load_n(&passed, __ATOMIC_ACQUIRE))
-			rte_delay_us_sleep(CLOSE_POLL_US);
+		await(&passed);
 	}
 }
 

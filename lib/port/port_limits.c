@@ -27,12 +27,10 @@
 /** The smallest buffer worth having: an MTU of 1500 with room for VLAN tags. */
 #define ROOM_MIN_BYTES 1664u
 
-/** What stands behind `key=` in a device's arguments, or NULL. */
-static const char *devarg_text(const struct rte_eth_dev_info *dev, const char *key)
+const char *port_devarg(const char *devargs, const char *key)
 {
-	const struct rte_devargs *devargs = dev->device ? rte_dev_devargs(dev->device) : NULL;
-	const char *at = devargs ? devargs->args : NULL;
 	size_t length = strlen(key);
+	const char *at = devargs;
 
 	while (at && *at) {
 		if (strncmp(at, key, length) == 0 && at[length] == '=')
@@ -42,6 +40,13 @@ static const char *devarg_text(const struct rte_eth_dev_info *dev, const char *k
 			at++;
 	}
 	return NULL;
+}
+
+static const char *devarg_text(const struct rte_eth_dev_info *dev, const char *key)
+{
+	const struct rte_devargs *devargs = dev->device ? rte_dev_devargs(dev->device) : NULL;
+
+	return devargs ? port_devarg(devargs->args, key) : NULL;
 }
 
 static unsigned long devarg(const struct rte_eth_dev_info *dev, const char *key,
@@ -78,6 +83,7 @@ static int memif_limits(const struct rte_eth_dev_info *dev, uint16_t wanted,
 			struct port_limits *out, struct migc_error *err)
 {
 	unsigned long bsize = devarg(dev, "bsize", MEMIF_BSIZE_DEFAULT);
+	const char *role = devarg_text(dev, "role");
 	uint16_t mtu = wanted ? wanted : MTU_DEFAULT;
 
 	if (mtu + ETHER_BYTES > bsize)
@@ -89,6 +95,7 @@ static int memif_limits(const struct rte_eth_dev_info *dev, uint16_t wanted,
 	out->device_mtu = MTU_DEFAULT;
 	out->buffer_bytes = mtu + ETHER_BYTES;
 	out->queues = 0;
+	out->connects = role == NULL || strncmp(role, "server", strlen("server")) != 0;
 	return 0;
 }
 
@@ -148,6 +155,7 @@ int port_limits_find(uint16_t port_id, const struct rte_eth_dev_info *dev, uint1
 {
 	int rc;
 
+	out->connects = false;
 	if (wanted_mtu && (wanted_mtu < MTU_MIN || wanted_mtu > MTU_MAX))
 		return migc_error_set(err, -EINVAL, "--mtu %u: %u to %u", wanted_mtu, MTU_MIN,
 				      MTU_MAX);

@@ -2,6 +2,7 @@
 #ifndef PORT_LIMITS_H
 #define PORT_LIMITS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <rte_ethdev.h>
@@ -16,8 +17,11 @@ struct port_limits {
 	uint16_t device_mtu; /**< MTU to configure the device with */
 	uint32_t buffer_bytes; /**< data room of its packet buffers, headroom included */
 	uint16_t queues; /**< queues its devargs give it; 0: as many as the driver says */
+	bool connects; /**< to a peer, when it is started and never again: memif's client */
 };
 
+/** What stands behind `key=` in a device's arguments, up to a comma or the end; or NULL. */
+const char *port_devarg(const char *devargs, const char *key);
 /**
  * @param wanted_mtu 0: what the port has
  * @return 0; -EINVAL with a message that says what to give instead.

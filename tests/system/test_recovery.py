@@ -22,8 +22,10 @@ class Lost:
 
     def __init__(self, context, when, recover=RECOVER, shape=(), words=(), **arguments):
         self.context, self.when, self.recover = context, when, list(recover)
-        self.link = context.link()
-        self.arguments = dict(port="af_packet", link=self.link, **arguments)
+        self.arguments = dict(dict(port="af_packet"), **arguments)
+        self.link = None
+        if self.arguments["port"] == "af_packet":
+            self.link = self.arguments["link"] = context.link()
         self.source = context.source(Shape(**{"rate": 5, "working_set": 16, **dict(shape)}))
         self.source.wait_booted()
         self.settings = self.source.settings()
@@ -94,9 +96,10 @@ def a_network_that_comes_back_is_used_again(context, when, workers):
 
 
 @system_test(timeout=180, cases=[dict(when=WHEN[0], workers=0, full=True),
-                                 dict(when=WHEN[1], workers=1)])
-def a_receiver_that_was_killed_is_started_again(context, when, workers):
-    lost = Lost(context, when, workers=workers)
+                                 dict(when=WHEN[1], workers=1),
+                                 dict(when=WHEN[0], workers=1, port="memif")])
+def a_receiver_that_was_killed_is_started_again(context, when, workers, port="af_packet"):
+    lost = Lost(context, when, workers=workers, port=port)
     lost.receiver.signal(signal.SIGKILL)
     lost.receiver.finish(10)
     lost.restart_receiver()

@@ -2,9 +2,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <rte_cycles.h>
+#include <rte_dev.h>
 #include <rte_ethdev.h>
 
 #include "port_rig.h"
@@ -111,6 +115,93 @@ static void frames_of_9000_bytes_pass_through_memif(void **state)
 
 static char socket_path[64];
 
+/** @return what became of an attempt to start it again. */
+static int revive(struct migc_port *port)
+{
+	int rc = migc_port_revive(port);
+
+	assert_int_equal(rc, 0);
+	while ((rc = migc_port_revived(port)) == -EINPROGRESS)
+		rte_delay_us_sleep(1000);
+	return rc;
+}
+
+static void plug(const char *name, const char *role, const char *path)
+{
+	char words[160];
+
+	snprintf(words, sizeof(words), "role=%s,bsize=9216,socket-abstract=no,socket=%s", role,
+		 path);
+	assert_int_equal(rte_eal_hotplug_add("vdev", name, words), 0);
+}
+
+static void a_memif_client_finds_a_server_that_was_started_again(void **state)
+{
+	struct migc_port *server, *client;
+	char path[64];
+
+	(void)state;
+	snprintf(path, sizeof(path), "/tmp/migc-revive-%d.sock", (int)getpid());
+	plug("net_memif3", "server", path);
+	plug("net_memif4", "client", path);
+	server = opened("net_memif3", 1, 9000);
+	client = opened("net_memif4", 1, 9000);
+	assert_int_equal(migc_port_wait_link(client, 5000), 0);
+	assert_false(migc_port_forsaken(client));
+	migc_port_close(server);
+	rte_eal_hotplug_remove("vdev", "net_memif3");
+	for (unsigned int wait = 0; wait < 5000 && !migc_port_forsaken(client); wait++)
+		rte_delay_us_sleep(1000);
+	assert_true(migc_port_forsaken(client));
+	plug("net_memif3", "server", path);
+	server = opened("net_memif3", 1, 9000);
+	/* the server waits to be found: it is not the one who looks */
+	assert_false(migc_port_forsaken(server));
+	assert_true(migc_port_forsaken(client));
+	assert_int_equal(revive(client), 0);
+	assert_int_equal(migc_port_wait_link(client, 5000), 0);
+	assert_int_equal(migc_port_wait_link(server, 5000), 0);
+	assert_false(migc_port_forsaken(client));
+	migc_port_close(client);
+	migc_port_close(server);
+	unlink(path);
+}
+
+static unsigned int clear_stale(const char *path, const char *role)
+{
+	static char program[] = "program", option[] = "--vdev";
+	char words[200];
+	char *argv[] = {program, option, words};
+
+	snprintf(words, sizeof(words), "net_memif9,role=%s,socket=%s,socket-abstract=no", role,
+		 path);
+	return migc_port_clear_stale(3, argv);
+}
+
+static void a_socket_that_nobody_listens_at_is_removed_and_nothing_else(void **state)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	FILE *file;
+
+	(void)state;
+	snprintf(address.sun_path, sizeof(address.sun_path), "/tmp/migc-stale-%d", (int)getpid());
+	assert_int_equal(clear_stale(address.sun_path, "server"), 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	assert_int_equal(clear_stale(address.sun_path, "server"), 0);
+	assert_int_equal(close(fd), 0);
+	assert_int_equal(clear_stale(address.sun_path, "client"), 0);
+	assert_int_equal(access(address.sun_path, F_OK), 0);
+	assert_int_equal(clear_stale(address.sun_path, "server"), 1);
+	assert_int_equal(access(address.sun_path, F_OK), -1);
+	file = fopen(address.sun_path, "w");
+	assert_non_null(file);
+	fclose(file);
+	assert_int_equal(clear_stale(address.sun_path, "server"), 0);
+	assert_int_equal(unlink(address.sun_path), 0);
+}
+
 static int open_eal(void **state)
 {
 	static char ring_0[] = "--vdev=net_ring0", ring_1[] = "--vdev=net_ring1",
@@ -143,7 +234,9 @@ int main(void)
 		cmocka_unit_test(a_port_that_is_not_there_is_refused_with_those_that_are),
 		cmocka_unit_test(an_mtu_it_cannot_carry_is_refused),
 		cmocka_unit_test(queues_are_at_most_those_of_the_port),
+		cmocka_unit_test(a_socket_that_nobody_listens_at_is_removed_and_nothing_else),
 		cmocka_unit_test(frames_of_9000_bytes_pass_through_memif),
+		cmocka_unit_test(a_memif_client_finds_a_server_that_was_started_again),
 	};
 
 	return cmocka_run_group_tests(tests, open_eal, remove_socket);

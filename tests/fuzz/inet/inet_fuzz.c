@@ -21,8 +21,8 @@ static uint64_t counted(const struct migc_inet *inet)
 	struct migc_inet_stats s;
 
 	migc_inet_stats(inet, &s);
-	return s.rx_udp + s.rx_arp + s.rx_echo + s.rx_not_ours + s.rx_fragments + s.rx_malformed +
-	       s.rx_bad_checksum;
+	return s.rx_udp + s.rx_arp + s.rx_arp_off_link + s.rx_echo + s.rx_not_ours +
+	       s.rx_fragments + s.rx_malformed + s.rx_bad_checksum;
 }
 
 static void require_inside(const struct migc_inet_rx *rx, const uint8_t *frame, size_t size,

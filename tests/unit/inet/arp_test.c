@@ -39,7 +39,7 @@ static void an_unknown_neighbour_is_asked_for_and_then_sent_to(void **state)
 	size_t length;
 
 	(void)state;
-	assert_false(migc_inet_ready(inet, PEER_IP, SECOND));
+	assert_false(migc_inet_ready(inet, PEER_IP, 0, SECOND));
 	assert_int_equal(poll_at(inet, SECOND), 60);
 	assert_int_equal(send_at(inet, SECOND), -EAGAIN);
 	assert_memory_equal(frame, broadcast_mac, 6);
@@ -52,7 +52,7 @@ static void an_unknown_neighbour_is_asked_for_and_then_sent_to(void **state)
 	assert_int_equal(rx.verdict, MIGC_INET_ARP);
 	assert_int_equal(rx.learned_ip, PEER_IP);
 	assert_memory_equal(rx.learned_mac, peer_mac, 6);
-	assert_true(migc_inet_ready(inet, PEER_IP, SECOND));
+	assert_true(migc_inet_ready(inet, PEER_IP, 0, SECOND));
 	assert_int_equal(send_at(inet, SECOND), 0);
 	assert_memory_equal(frame, peer_mac, 6);
 	migc_inet_stats(inet, &stats);
@@ -119,6 +119,112 @@ static void a_neighbour_that_moves_is_followed(void **state)
 	input_at(inet, frame, length, 0, 2 * SECOND);
 	assert_int_equal(send_at(inet, 2 * SECOND), 0);
 	assert_memory_equal(frame, other_mac, 6);
+	migc_inet_free(inet);
+}
+
+static void a_neighbour_that_is_doubted_is_asked_for_again_on_all_the_link(void **state)
+{
+	struct migc_inet *inet = new_inet(1500);
+	size_t length;
+
+	(void)state;
+	migc_inet_learn(inet, PEER_IP, peer_mac, 2 * SECOND);
+	assert_true(migc_inet_ready(inet, PEER_IP, 2 * SECOND, 3 * SECOND));
+	assert_int_equal(poll_at(inet, 3 * SECOND), 0);
+	assert_false(migc_inet_ready(inet, PEER_IP, 3 * SECOND, 3 * SECOND));
+	assert_int_equal(send_at(inet, 3 * SECOND), -EAGAIN);
+	/* whoever has it now has another MAC: the one that is known is no use */
+	assert_int_equal(poll_at(inet, 3 * SECOND), 60);
+	assert_memory_equal(frame, broadcast_mac, 6);
+	length = make_arp(frame, own_mac, 2, other_mac, PEER_IP, OWN_IP);
+	input_at(inet, frame, length, 0, 4 * SECOND);
+	assert_true(migc_inet_ready(inet, PEER_IP, 3 * SECOND, 4 * SECOND));
+	assert_int_equal(send_at(inet, 4 * SECOND), 0);
+	assert_memory_equal(frame, other_mac, 6);
+	migc_inet_free(inet);
+}
+
+static void a_gateway_is_doubted_for_those_behind_it(void **state)
+{
+	struct migc_inet *inet = new_inet(1500);
+
+	(void)state;
+	migc_inet_learn(inet, GATEWAY_IP, peer_mac, SECOND);
+	assert_true(migc_inet_ready(inet, FAR_IP, 0, 2 * SECOND));
+	assert_false(migc_inet_ready(inet, FAR_IP, 2 * SECOND, 2 * SECOND));
+	assert_int_equal(poll_at(inet, 2 * SECOND), 60);
+	assert_int_equal(get16(frame + 40), GATEWAY_IP & 0xffff);
+	migc_inet_free(inet);
+}
+
+static void an_announcement_tells_the_link_who_has_our_address_twice(void **state)
+{
+	struct migc_inet *inet = new_inet(1500);
+
+	(void)state;
+	migc_inet_announce(inet);
+	assert_int_equal(poll_at(inet, SECOND), 60);
+	/* RFC 5227, 2.3: a request, of all, in which sender and target are the address */
+	assert_memory_equal(frame, broadcast_mac, 6);
+	assert_memory_equal(frame + 6, own_mac, 6);
+	assert_int_equal(get16(frame + 20), 1);
+	assert_memory_equal(frame + 22, own_mac, 6);
+	assert_memory_equal(frame + 28, frame + 38, 4);
+	assert_int_equal(get16(frame + 28) << 16 | get16(frame + 30), OWN_IP);
+	assert_int_equal(poll_at(inet, 2 * SECOND), 0);
+	assert_int_equal(poll_at(inet, 3 * SECOND), 60);
+	for (unsigned int i = 4; i < 20; i++)
+		assert_int_equal(poll_at(inet, i * SECOND), 0);
+	migc_inet_free(inet);
+}
+
+static void an_announcement_moves_who_is_known_and_adds_nobody(void **state)
+{
+	struct migc_inet *announcing, *inet = new_inet(1500);
+	struct migc_inet_config config = {
+		.mac = {2, 0, 0, 0, 0, 9}, .address = {PEER_IP, 24}, .mtu = 1500};
+	struct migc_error err = {0};
+
+	(void)state;
+	assert_int_equal(migc_inet_create(&config, &announcing, &err), 0);
+	migc_inet_announce(announcing);
+	assert_int_equal(poll_at(announcing, SECOND), 60);
+	input_at(inet, frame, 60, 0, SECOND);
+	assert_int_equal(send_at(inet, SECOND), -EAGAIN);
+	migc_inet_learn(inet, PEER_IP, peer_mac, SECOND);
+	assert_int_equal(poll_at(announcing, 3 * SECOND), 60);
+	input_at(inet, frame, 60, 0, 3 * SECOND);
+	assert_int_equal(send_at(inet, 3 * SECOND), 0);
+	assert_memory_equal(frame, other_mac, 6);
+	migc_inet_free(announcing);
+	migc_inet_free(inet);
+}
+
+static void an_address_that_is_not_on_the_link_is_not_learned(void **state)
+{
+	struct migc_inet *inet = new_inet(1500);
+	size_t length = make_arp(frame, own_mac, 1, peer_mac, FAR_IP, OWN_IP);
+	struct migc_inet_stats stats;
+
+	(void)state;
+	assert_int_equal(input_at(inet, frame, length, 0, SECOND).verdict, MIGC_INET_DROP);
+	migc_inet_stats(inet, &stats);
+	assert_int_equal(stats.rx_arp_off_link, 1);
+	assert_int_equal(stats.rx_arp, 0);
+	migc_inet_free(inet);
+}
+
+static void who_probes_for_our_address_is_answered_and_not_learned(void **state)
+{
+	struct migc_inet *inet = new_inet(1500);
+	size_t length = make_arp(frame, broadcast_mac, 1, other_mac, 0, OWN_IP);
+	struct migc_inet_rx rx = input_at(inet, frame, length, 0, SECOND);
+
+	(void)state;
+	assert_int_equal(rx.verdict, MIGC_INET_ARP_REPLY);
+	assert_memory_equal(frame + 22, own_mac, 6);
+	/* nothing is known of 0.0.0.0, nor asked */
+	assert_int_equal(poll_at(inet, SECOND), 0);
 	migc_inet_free(inet);
 }
 
@@ -205,6 +311,12 @@ int main(void)
 		cmocka_unit_test(a_request_for_us_is_answered_and_its_sender_learned),
 		cmocka_unit_test(a_request_for_another_is_not_answered),
 		cmocka_unit_test(a_neighbour_that_moves_is_followed),
+		cmocka_unit_test(a_neighbour_that_is_doubted_is_asked_for_again_on_all_the_link),
+		cmocka_unit_test(a_gateway_is_doubted_for_those_behind_it),
+		cmocka_unit_test(an_announcement_tells_the_link_who_has_our_address_twice),
+		cmocka_unit_test(an_announcement_moves_who_is_known_and_adds_nobody),
+		cmocka_unit_test(an_address_that_is_not_on_the_link_is_not_learned),
+		cmocka_unit_test(who_probes_for_our_address_is_answered_and_not_learned),
 		cmocka_unit_test(somebody_with_our_address_is_counted_and_not_believed),
 		cmocka_unit_test(a_group_address_is_nobodys),
 		cmocka_unit_test(frames_that_are_no_arp_for_ethernet_are_malformed),
