@@ -19,20 +19,11 @@ static inline void event_of(struct migc_destination *d, struct migc_event e)
 
 static inline void event(struct migc_destination *d, enum migc_event_type type)
 {
-	static struct migc_msg_digests digests = {.region_count = 1};
-	static struct migc_msg_hello_ack ack = {.version = 1,
-						.block_pages = 16,
-						.deflate_pages = 16,
-						.codecs = 3 | MIGC_CODECS_RESUME,
-						.workers = 1};
-	static struct migc_msg_holdings holdings = {.pages = MIGC_HOLDINGS_PAGES_MAX};
 	static struct migc_msg_block_failed failed = {.round = 1};
+	struct migc_event e = rig_event(type);
 
-	event_of(d, (struct migc_event){.type = type,
-					.digests = &digests,
-					.ack = &ack,
-					.failed = &failed,
-					.holdings = &holdings});
+	e.failed = &failed;
+	event_of(d, e);
 }
 
 static bool with_qemu = true;

@@ -43,20 +43,8 @@ static void put(struct side_queue *q, const struct migc_msg *msg)
 
 static void answer(struct migc_event *list, unsigned int *count, enum migc_event_type type)
 {
-	static struct migc_msg_digests digests = {.region_count = 1};
-	static struct migc_msg_hello_ack ack = {.version = 1,
-						.block_pages = 16,
-						.deflate_pages = 16,
-						.codecs = 3 | MIGC_CODECS_RESUME,
-						.workers = 1};
-	static struct migc_msg_holdings holdings = {.pages = MIGC_HOLDINGS_PAGES_MAX};
-
 	assert_true(*count < QUEUE);
-	memset(&list[*count], 0, sizeof(list[0]));
-	list[*count].type = type;
-	list[*count].digests = &digests;
-	list[*count].ack = &ack;
-	list[*count].holdings = &holdings;
+	list[*count] = rig_event(type);
 	list[*count].pages = 1;
 	list[(*count)++].bytes = 3;
 }

@@ -62,6 +62,23 @@ static inline void rig_note(struct rig_actions *a, const struct migc_action *act
 		a->reason = action->msg->error.reason;
 }
 
+/** What an honest destination answers to HELLO. */
+static const struct migc_msg_hello_ack rig_ack = {.version = MIGC_WIRE_VERSION,
+						  .block_pages = 16,
+						  .deflate_pages = 16,
+						  .codecs = 3 | MIGC_CODECS_RESUME,
+						  .workers = 1};
+
+/** An event of a controller's, with all that any of its actions may lead to. */
+static inline struct migc_event rig_event(enum migc_event_type type)
+{
+	static const struct migc_msg_digests digests = {.region_count = 1};
+	static const struct migc_msg_holdings holdings = {.pages = MIGC_HOLDINGS_PAGES_MAX};
+
+	return (struct migc_event){
+		.type = type, .digests = &digests, .ack = &rig_ack, .holdings = &holdings};
+}
+
 static inline struct rig_actions rig_source(struct migc_source *s, const struct migc_event *event)
 {
 	struct rig_actions a = {0};

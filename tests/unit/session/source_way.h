@@ -13,9 +13,9 @@ static struct rig_actions last;
 
 static inline void event(struct migc_source *s, enum migc_event_type type)
 {
-	static struct migc_msg_digests digests = {.region_count = 1};
-	struct migc_event e = {.type = type, .now_ns = now_ns, .digests = &digests};
+	struct migc_event e = rig_event(type);
 
+	e.now_ns = now_ns;
 	last = rig_source(s, &e);
 }
 
@@ -35,11 +35,7 @@ static inline void message(struct migc_source *s, enum migc_msg_type type, uint3
 	msg.type = type;
 	switch (type) {
 	case MIGC_MSG_HELLO_ACK:
-		msg.hello_ack = (struct migc_msg_hello_ack){.version = MIGC_WIRE_VERSION,
-							    .block_pages = 16,
-							    .deflate_pages = 16,
-							    .codecs = 3 | MIGC_CODECS_RESUME,
-							    .workers = 1};
+		msg.hello_ack = rig_ack;
 		break;
 	case MIGC_MSG_ROUND_DONE:
 		msg.round.round = round;
