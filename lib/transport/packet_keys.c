@@ -121,23 +121,28 @@ int migc_packet_keys_update(ngtcp2_conn *conn, uint8_t *rx_secret, uint8_t *tx_s
 	uint8_t rx_key[MIGC_PACKET_KEY_BYTES_MAX], tx_key[MIGC_PACKET_KEY_BYTES_MAX];
 	struct migc_transport *t = user_data;
 	size_t key_bytes;
+	int rc;
 
 	if (t->seal_ops != &migc_packet_seal_ipsec_mb)
 		return ngtcp2_crypto_update_key_cb(conn, rx_secret, tx_secret, rx_aead_ctx, rx_iv,
 						   tx_aead_ctx, tx_iv, current_rx_secret,
 						   current_tx_secret, secret_bytes, user_data);
 	key_bytes = ngtcp2_crypto_aead_keylen(&ngtcp2_conn_get_crypto_ctx(conn)->aead);
-	if (ngtcp2_crypto_update_key(conn, rx_secret, tx_secret, rx_aead_ctx, rx_key, rx_iv,
-				     tx_aead_ctx, tx_key, tx_iv, current_rx_secret,
-				     current_tx_secret, secret_bytes) != 0)
-		return NGTCP2_ERR_CALLBACK_FAILURE;
-	/* The bytes are wanted; the keys that GnuTLS made of them are not. */
-	ngtcp2_crypto_aead_ctx_free(rx_aead_ctx);
-	ngtcp2_crypto_aead_ctx_free(tx_aead_ctx);
-	rx_aead_ctx->native_handle = migc_packet_key_new(t->sealer, rx_key, key_bytes);
-	tx_aead_ctx->native_handle = migc_packet_key_new(t->sealer, tx_key, key_bytes);
+	rc = ngtcp2_crypto_update_key(conn, rx_secret, tx_secret, rx_aead_ctx, rx_key, rx_iv,
+				      tx_aead_ctx, tx_key, tx_iv, current_rx_secret,
+				      current_tx_secret, secret_bytes);
+	if (rc == 0) {
+		/* The bytes are wanted; the keys that GnuTLS made of them are not. */
+		ngtcp2_crypto_aead_ctx_free(rx_aead_ctx);
+		ngtcp2_crypto_aead_ctx_free(tx_aead_ctx);
+		rx_aead_ctx->native_handle = migc_packet_key_new(t->sealer, rx_key, key_bytes);
+		tx_aead_ctx->native_handle = migc_packet_key_new(t->sealer, tx_key, key_bytes);
+	}
+	/* Some of them may have been made where the update failed. */
 	gnutls_memset(rx_key, 0, sizeof(rx_key));
 	gnutls_memset(tx_key, 0, sizeof(tx_key));
+	if (rc != 0)
+		return NGTCP2_ERR_CALLBACK_FAILURE;
 	if (rx_aead_ctx->native_handle && tx_aead_ctx->native_handle)
 		return 0;
 	/* ngtcp2 does not take what a failed call returns. */
