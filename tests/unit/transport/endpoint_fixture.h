@@ -22,6 +22,7 @@ struct fixture {
 	struct captured captured[DATAGRAMS_MAX];
 	unsigned int captured_count;
 	unsigned int drop_ordinal; /**< of the datagrams captured, from 1: it is lost */
+	unsigned int seen, damage_every, damaged; /**< datagrams; every so many-th is changed */
 };
 
 static inline int set_up(void **state)

@@ -5,48 +5,17 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
 #include "credentials.h"
 #include "endpoint.h"
-#include "transport_pair.h"
+#include "endpoint_fixture.h"
 
 #define AES_128 "AES-128-GCM"
 #define AES_256 "AES-256-GCM"
 #define CHACHA20 "CHACHA20-POLY1305"
-
-struct fixture {
-	struct migc_credentials *client, *server;
-	struct transport_pair pair;
-	unsigned int damaged, damage_every, seen;
-};
-
-static int set_up(void **state)
-{
-	struct fixture *f = calloc(1, sizeof(*f));
-
-	*state = f;
-	if (!f || migc_credentials_insecure(false, &f->client, NULL) != 0 ||
-	    migc_credentials_insecure(true, &f->server, NULL) != 0)
-		return -1;
-	transport_pair_init(&f->pair, f->client, f->server);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct fixture *f = *state;
-
-	if (f->pair.net)
-		transport_pair_stop(&f->pair);
-	migc_credentials_free(f->client);
-	migc_credentials_free(f->server);
-	free(f);
-	return 0;
-}
 
 /* Not asked of IPsec-MB, so that a choice gone wrong does not skip its own test. */
 static bool cpu_can(void)
