@@ -18,8 +18,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "system"))
 import bench_options  # noqa: E402
 from bench_link import link_text  # noqa: E402
 from bench_live import build_guest, live_by_migcomp, live_by_qemu  # noqa: E402
-from bench_machine import (RunFailed, Unusable, check_room, clean_up, corpus,  # noqa: E402
-                           make_image)
+from bench_machine import Unusable, check_room, clean_up, corpus, make_image  # noqa: E402
 from bench_methods import estimate_s  # noqa: E402
 from bench_migcomp import copy_by_migcomp  # noqa: E402
 from bench_picture import draw  # noqa: E402
@@ -74,7 +73,7 @@ def one_run(bench, word, gbit, rate):
             run |= LIVE[method.tool](bench, method, gbit, rate)
         else:
             run |= COPY[method.tool](bench, method, gbit)
-    except (RunFailed, OSError, ValueError, KeyError) as error:
+    except (RuntimeError, OSError, ValueError, KeyError) as error:
         run["error"] = "%s: %s" % (type(error).__name__, error)
     return run
 

@@ -5,12 +5,12 @@ afterwards."""
 import os
 import shutil
 import signal
-import subprocess
 import time
 import zipfile
 
 from harness.leaks import namespaces, processes
 from harness.memory_image import corpus_directory
+from harness.net import run
 
 MIB = 1 << 20
 HZ = os.sysconf("SC_CLK_TCK")
@@ -22,7 +22,7 @@ class Unusable(Exception):
     """This machine, as it is, cannot run the benchmark; the text says what to do."""
 
 
-class RunFailed(Exception):
+class RunFailed(RuntimeError):
     """One run did not end as it must; the others may."""
 
 
@@ -134,14 +134,6 @@ class MachineWatch:
         """@return fields of a run; this program's own CPU time is not in the busy time."""
         now = self._read()
         return {name: round(now[name] - self.before[name], 3) for name in now}
-
-
-def run(*argv, check=True):
-    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                          check=False)
-    if check and done.returncode != 0:
-        raise RunFailed("%s: %s" % (" ".join(argv), done.stderr.strip()))
-    return done.stdout
 
 
 def clean_up(token, scratch):

@@ -17,7 +17,10 @@ def run(*argv, check=True):
 
 class Link:
     def __init__(self, token, mtu=1500, rate_mbit=None):
-        self.mtu, self.rate_mbit = mtu, rate_mbit
+        self.mtu = mtu
+        # what tbf is told, at both ends
+        self.rate = ["rate", "%dmbit" % rate_mbit, "burst", "256k", "limit", "4m"] if rate_mbit \
+            else []
         self.source, self.destination = token + "-src", token + "-dst"
 
     def __enter__(self):
@@ -37,9 +40,9 @@ class Link:
             "peer", "name", INTERFACE, "netns", self.destination)
         for namespace in (self.source, self.destination):
             run("ip", "-n", namespace, "link", "set", INTERFACE, "mtu", str(self.mtu), "up")
-            if self.rate_mbit:
+            if self.rate:
                 run("tc", "-n", namespace, "qdisc", "add", "dev", INTERFACE, "root", "tbf",
-                    "rate", "%dmbit" % self.rate_mbit, "burst", "256k", "limit", "4m")
+                    *self.rate)
 
     def add_sender(self, number):
         """One more interface of the source's, with a MAC of its own: a name."""
