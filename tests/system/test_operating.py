@@ -61,6 +61,13 @@ def check_same_ram(source, destination):
         check(done.returncode == 0, "%s differs: %s", backend, done.stdout)
 
 
+def end_pause(context, sender, receiver, source, destination):
+    """All RAM is there, and the operator's word is what is left to come."""
+    check_same_ram(source, destination)
+    sender.told("continue")
+    return context.finish_migration(sender, receiver, source, destination)[0]
+
+
 @system_test(timeout=120)
 def settings_take_effect_while_it_runs(context):
     source, destination = booted(context, rate=20)
@@ -95,9 +102,7 @@ def a_pause_has_all_ram_there_and_continue_completes_it(context):
     check(sender.query()["status"] == "pre-switchover", "status is %s", sender.query())
     check("continue or cancel" in sender.told("status"), "no hint what to do")
     check(destination.status() == "inmigrate", "the destination is %s", destination.status())
-    check_same_ram(source, destination)
-    sender.told("continue")
-    result, _ = context.finish_migration(sender, receiver, source, destination)
+    result = end_pause(context, sender, receiver, source, destination)
     check(result.report["verified"], "not verified")
 
 
@@ -107,9 +112,7 @@ def a_pause_of_a_minute_keeps_the_connection(context):
     sender, receiver = context.start_migration(source, destination, PAUSE)
     sender.wait_state("PAUSE")
     time.sleep(60)
-    check_same_ram(source, destination)
-    sender.told("continue")
-    context.finish_migration(sender, receiver, source, destination)
+    end_pause(context, sender, receiver, source, destination)
 
 
 @system_test(full=True, timeout=120)
@@ -123,9 +126,7 @@ def a_pause_can_be_asked_for_while_it_runs_and_suspend_does_not_end_it(context):
     sender.told("set", "pause-before-switchover=off")
     time.sleep(2)
     check(sender.query()["session-state"] == "PAUSE", "it is %s", sender.query())
-    check_same_ram(source, destination)
-    sender.told("continue")
-    context.finish_migration(sender, receiver, source, destination)
+    end_pause(context, sender, receiver, source, destination)
 
 
 @system_test(full=True, timeout=120)
