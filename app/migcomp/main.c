@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <rte_devargs.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 
@@ -181,7 +182,7 @@ static int finish(const struct options *o, struct console *console, struct migc_
 	return (int)outcome;
 }
 
-static int run(const struct options *o, struct migc_guardian *guardian, bool *memif)
+static int run(const struct options *o, struct migc_guardian *guardian)
 {
 	const char *guest = o->guest_count ? o->guest[0] : o->mem[0].name;
 	struct migc_engine_mem mem[OPTIONS_MEM_MAX];
@@ -209,7 +210,7 @@ static int run(const struct options *o, struct migc_guardian *guardian, bool *me
 		control_offer_open(&control, o, &console.log, &err) == 0;
 	config.credentials = credentials;
 	if (ready && o->guest_count > 1) {
-		status = several_run(o, &config, &control, &asked, memif);
+		status = several_run(o, &config, &control, &asked);
 		control_offer_close(&control);
 	} else {
 		if (ready &&
@@ -218,11 +219,23 @@ static int run(const struct options *o, struct migc_guardian *guardian, bool *me
 		migc_control_remove(config.control);
 		control_offer_close(&control);
 		status = finish(o, &console, report, outcome, &err);
-		*memif = strcmp(report->network.driver, "net_memif") == 0;
 	}
 	migc_credentials_free(credentials);
 	free(report);
 	return status;
+}
+
+/** Also of a run that was given up before it said which port it has. */
+static bool has_memif(void)
+{
+	struct rte_devargs *device;
+
+	RTE_EAL_DEVARGS_FOREACH("vdev", device)
+	{
+		if (strncmp(device->name, "net_memif", strlen("net_memif")) == 0)
+			return true;
+	}
+	return false;
 }
 
 /**
@@ -230,9 +243,9 @@ static int run(const struct options *o, struct migc_guardian *guardian, bool *me
  * them while rte_eal_cleanup() unmaps the memory they are in (seen: one run in five ended in
  * SIGSEGV, the VM long moved). All that the clean-up would give back, the kernel takes back.
  */
-static void end(int status, bool memif)
+static void end(int status)
 {
-	if (memif) {
+	if (has_memif()) {
 		fflush(NULL);
 #if defined(__SANITIZE_ADDRESS__)
 		/* which is done on the way out that is not taken */
@@ -258,7 +271,6 @@ int main(int argc, char **argv)
 	struct migc_guardian *guardian = NULL;
 	struct migc_error err = {0};
 	struct options options;
-	bool memif = false;
 	int separator = find_separator(argc, argv);
 	int status;
 
@@ -305,9 +317,9 @@ int main(int argc, char **argv)
 		return MIGC_OUTCOME_USAGE;
 	}
 	install_signals();
-	status = run(&options, guardian, &memif);
+	status = run(&options, guardian);
 	options_free(&options);
 	migc_guardian_stop(guardian);
-	end(status, memif);
+	end(status);
 	return status;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "console.h"
 #include "migc_receiver.h"
@@ -71,7 +70,7 @@ static int introduce(struct several *s, const struct options *o,
 }
 
 int several_run(const struct options *o, struct migc_engine_config *config,
-		struct control_offer *control, const volatile sig_atomic_t *asked, bool *memif)
+		struct control_offer *control, const volatile sig_atomic_t *asked)
 {
 	struct several *s = calloc(1, sizeof(*s));
 	enum migc_outcome outcome = MIGC_OUTCOME_USAGE;
@@ -88,10 +87,13 @@ int several_run(const struct options *o, struct migc_engine_config *config,
 		outcome = migc_receiver_run(config, s->guest, o->guest_count, ended, &err);
 	if (err.text[0])
 		fprintf(stderr, "dpdk-migcomp: %s\n", err.text);
-	for (unsigned int i = 0; i < o->guest_count; i++)
+	for (unsigned int i = 0; i < o->guest_count; i++) {
 		migc_control_remove(s->guest[i].control);
+		/* none was begun: what is wrong with all is wrong with each */
+		if (s->report[i].status[0] == '\0')
+			outcome_report(&s->report[i], outcome, false, &err);
+	}
 	status = finish(o, s, outcome);
-	*memif = strcmp(s->report[0].network.driver, "net_memif") == 0;
 	free(s);
 	return status;
 }

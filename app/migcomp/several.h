@@ -3,7 +3,6 @@
 #define SEVERAL_H
 
 #include <signal.h>
-#include <stdbool.h>
 
 #include "control_offer.h"
 #include "migc_engine.h"
@@ -15,10 +14,9 @@
  * Serve all guests of the options to their end; print and report what became of each.
  * @param config complete but for what is a guest's own
  * @param asked  counts SIGUSR1
- * @param memif  set when the port is one of memif's
  * @return the exit status: the worst of all
  */
 int several_run(const struct options *o, struct migc_engine_config *config,
-		struct control_offer *control, const volatile sig_atomic_t *asked, bool *memif);
+		struct control_offer *control, const volatile sig_atomic_t *asked);
 
 #endif

@@ -139,6 +139,18 @@ def a_guest_whose_qmp_is_not_there_keeps_no_other_from_coming(context):
 
 
 @system_test(timeout=60)
+def what_is_wrong_with_all_is_in_each_report(context):
+    vms = [context.destination(Shape(**SMALL)) for _ in range(2)]
+    words = [w for v in vms for w in ("--qmp", v.qmp_path)]
+    receiver = context.endpoint("recv", [*words, "--port", "65535"], workers=1, port="af_packet",
+                                link=context.link(), eal=["-m", "256"])
+    result = receiver.expect(1, 30)
+    for report in result.report["guests"]:
+        check(report["status"] == "failed" and "--port" in report["error"], "%s",
+              json.dumps(report)[:300])
+
+
+@system_test(timeout=60)
 def sigint_cancels_all_that_wait(context):
     link = context.link()
     vms = [context.destination(Shape(**SMALL)) for _ in range(2)]
