@@ -61,9 +61,7 @@ static char *request(const struct control_words *words)
 		if (strcmp(words->command, commands[i].word) == 0)
 			execute = commands[i].execute;
 	}
-	if (words->guest)
-		json_object_set_new(words->settings, "guest", json_string(words->guest));
-	object = json_pack("{s:s, s:O}", "execute", execute, "arguments", words->settings);
+	object = json_pack("{s:s, s:O}", "execute", execute, "arguments", words->arguments);
 	line = json_dumps(object, JSON_COMPACT);
 	json_decref(object);
 	return line;
@@ -176,7 +174,7 @@ int control_command(int argc, char **argv)
 			status = ask(&words, sockets->path[0], &value);
 	}
 	json_decref(value);
-	json_decref(words.settings);
+	json_decref(words.arguments);
 	free(sockets);
 	return status;
 }

@@ -150,12 +150,16 @@ int control_words_parse(int argc, char **argv, struct control_words *out, struct
 	if (!sets && optind < argc)
 		return migc_error_set(err, -EINVAL, "%s: '%.64s' is left over", out->command,
 				      argv[optind]);
-	out->settings = json_object();
+	out->arguments = json_object();
+	/* left out, it would mean the only one */
+	if (out->guest &&
+	    json_object_set_new(out->arguments, "guest", json_string(out->guest)) != 0)
+		rc = migc_error_set(err, -EINVAL, "--guest: the name is not UTF-8");
 	for (; optind < argc && rc == 0; optind++)
-		rc = take_setting(argv[optind], out->settings, err);
+		rc = take_setting(argv[optind], out->arguments, err);
 	if (rc != 0) {
-		json_decref(out->settings);
-		out->settings = NULL;
+		json_decref(out->arguments);
+		out->arguments = NULL;
 	}
 	return rc;
 }

@@ -15,7 +15,7 @@ struct control_words {
 	const char *control; /**< NULL: find it */
 	const char *guest; /**< NULL: all, or the only one */
 	bool json, help;
-	json_t *settings; /**< set: arguments of migrate-set-parameters; json_decref() them */
+	json_t *arguments; /**< of the command: guest, and what is set; json_decref() them */
 };
 
 /** @return 0; -EINVAL with one line that says what is wrong and what to do. */

@@ -20,7 +20,7 @@ static int parse(const char *line)
 	char *argv[16], *save = NULL;
 	int argc = 0;
 
-	json_decref(words.settings);
+	json_decref(words.arguments);
 	memset(&err, 0, sizeof(err));
 	strcpy(copy, line);
 	for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
@@ -31,7 +31,7 @@ static int parse(const char *line)
 
 static json_int_t setting(const char *name)
 {
-	return json_integer_value(json_object_get(words.settings, name));
+	return json_integer_value(json_object_get(words.arguments, name));
 }
 
 static void settings_are_words_of_the_command_line_and_become_qemus_units(void **state)
@@ -42,10 +42,10 @@ static void settings_are_words_of_the_command_line_and_become_qemus_units(void *
 			 0);
 	assert_int_equal(setting("max-bandwidth"), 12500000);
 	assert_int_equal(setting("downtime-limit"), 500);
-	assert_true(json_is_integer(json_object_get(words.settings, "timeout")));
+	assert_true(json_is_integer(json_object_get(words.arguments, "timeout")));
 	assert_int_equal(setting("timeout"), 0);
-	assert_true(json_is_true(json_object_get(words.settings, "pause-before-switchover")));
-	assert_string_equal(json_string_value(json_object_get(words.settings, "throttle")), "off");
+	assert_true(json_is_true(json_object_get(words.arguments, "pause-before-switchover")));
+	assert_string_equal(json_string_value(json_object_get(words.arguments, "throttle")), "off");
 	assert_int_equal(parse("set max-bandwidth=none"), 0);
 	assert_int_equal(setting("max-bandwidth"), 0);
 }
@@ -81,6 +81,7 @@ static void what_makes_no_sense_is_refused(void **state)
 		"cancel --json",
 		"cancel now",
 		"continue --verbose",
+		"cancel --guest vm\xff",
 	};
 
 	(void)state;
@@ -88,7 +89,7 @@ static void what_makes_no_sense_is_refused(void **state)
 		print_message("%s\n", bad[i]);
 		assert_int_equal(parse(bad[i]), -EINVAL);
 		assert_true(err.text[0] != '\0');
-		assert_null(words.settings);
+		assert_null(words.arguments);
 	}
 }
 
@@ -101,6 +102,6 @@ int main(void)
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	json_decref(words.settings);
+	json_decref(words.arguments);
 	return failed;
 }
