@@ -19,7 +19,7 @@
 #define OPTIONS_DEFAULT_DELTA_CACHE (UINT64_C(64) << 20) /* as QEMU's xbzrle-cache-size */
 
 enum options_codec {
-	OPTIONS_CODEC_AUTO, /**< deflate with raw escape */
+	OPTIONS_CODEC_AUTO, /**< each block by what holds the migration up */
 	OPTIONS_CODEC_RAW,
 	OPTIONS_CODEC_DEFLATE,
 	OPTIONS_CODEC_LZ4,
