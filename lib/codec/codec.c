@@ -98,6 +98,7 @@ static void take_lanes(struct migc_codec *c)
 				    __ATOMIC_RELAXED))
 			continue;
 		c->lanes++;
+		lane->share = i;
 		lane->queue_pair = share->queue_pair[i];
 		lane->xform = lane->device->xform[lane->queue_pair];
 	}

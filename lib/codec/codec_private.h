@@ -76,6 +76,7 @@ struct codec_op {
 /** A device as one engine uses it. */
 struct codec_lane {
 	struct codec_device *device;
+	unsigned int share; /**< its place among those of the worker */
 	uint16_t queue_pair;
 	void *xform;
 	bool dead; /**< stopped answering, or cannot do its work */

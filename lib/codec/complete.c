@@ -107,7 +107,7 @@ static void compressed(struct migc_codec *codec, struct migc_codec_job *job, uns
 		codec->stats.in_bytes += length;
 		codec->stats.out_bytes += op->produced;
 		codec->stats.pages += job->pages;
-		codec->stats.lane_blocks[lane]++;
+		codec->stats.lane_blocks[codec->lane[lane].share]++;
 		complete_job(codec, job, 0);
 	}
 }
@@ -150,7 +150,7 @@ static void decompressed(struct migc_codec *codec, struct migc_codec_job *job, u
 		codec->stats.in_bytes += job->data_bytes;
 		codec->stats.out_bytes += length;
 		codec->stats.pages += job->pages;
-		codec->stats.lane_blocks[lane]++;
+		codec->stats.lane_blocks[codec->lane[lane].share]++;
 		complete_job(codec, job, 0);
 	}
 }

@@ -236,9 +236,9 @@ struct rte_device *migc_codec_device_bus(const struct migc_codec_devices *device
 int migc_codec_lane_device(const struct migc_codec_devices *devices, unsigned int worker,
 			   unsigned int lane)
 {
-	const struct codec_share *share = &devices->share[worker];
-
-	return worker < CODEC_WORKERS_MAX && lane < share->lanes ? share->device[lane] : -ENOENT;
+	if (worker >= CODEC_WORKERS_MAX || lane >= devices->share[worker].lanes)
+		return -ENOENT;
+	return devices->share[worker].device[lane];
 }
 
 unsigned int migc_codec_block_pages(const struct migc_codec_devices *devices,

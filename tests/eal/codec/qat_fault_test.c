@@ -398,6 +398,37 @@ static void a_silent_device_that_has_guest_pages_in_its_hands_is_an_error(void *
 	rig_forget(&e);
 }
 
+static void a_queue_pair_with_ops_of_an_engine_that_is_gone_is_nobodys(void **state)
+{
+	struct migc_codec_devices_config config = faulty("gen=4,silent=100", true);
+	struct soak soak = {.blocks = 300, .seed = 1};
+	struct migc_error err = {0};
+	struct migc_codec_stats stats;
+	struct soak_result result;
+	struct rig_engine e;
+	unsigned int silent;
+
+	(void)state;
+	rig_open(&e, &config);
+	e.codec->dead_cycles = rte_get_tsc_hz() / 50;
+	qat_soak(&e, &soak);
+	silent = e.codec->lanes;
+	migc_codec_free(e.codec);
+	assert_in_range(qatlike_in_flight(), 1, WITH_DEVICE);
+	assert_int_equal(migc_codec_create(e.devices, 0, false, SOCKET_ID_ANY, &e.codec, &err), 0);
+	assert_int_equal(e.codec->lanes, silent - 1);
+	result = qat_soak(&e, &soak);
+	assert_int_equal(result.failed, 0);
+	migc_codec_stats(e.codec, &stats);
+	/* and what is done is counted as the next one's */
+	assert_int_equal(migc_codec_lane_device(e.devices, 0, 0), 0);
+	assert_int_equal(stats.lane_blocks[0], 0);
+	assert_int_equal(stats.lane_blocks[1], result.compressed);
+	migc_codec_free(e.codec);
+	migc_codec_devices_close(e.devices);
+	rig_forget(&e);
+}
+
 static void pages_that_a_device_cannot_get_at_are_copied(void **state)
 {
 	struct soak_result result;
@@ -482,6 +513,7 @@ int main(int argc, char **argv)
 		TEST(without_any_device_blocks_are_sent_raw),
 		TEST(without_fallback_a_silent_device_is_an_error),
 		TEST(a_threshold_for_bursts_holds_nothing_back),
+		TEST(a_queue_pair_with_ops_of_an_engine_that_is_gone_is_nobodys),
 	};
 	const struct CMUnitTest decompressing[] = {
 		TEST(decompression_is_made_good_by_the_next_device),
