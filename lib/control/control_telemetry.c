@@ -13,6 +13,7 @@
 #define FRACTION 1000
 #define FRACTION_SUFFIX "_x1000"
 #define NAME_BYTES 64u /* as telemetry's own */
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_/"
 
 /** A callback of telemetry is given no context, and it cannot be taken back. */
 static struct {
@@ -21,12 +22,12 @@ static struct {
 	bool registered;
 } telemetry = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
-/** Telemetry's names have letters, digits, '_' and '/'. */
+/** Telemetry's names have letters, digits, '_' and '/'; those of PCI devices have more. */
 static void plain_name(const char *before, const char *key, const char *suffix, char *out)
 {
 	snprintf(out, NAME_BYTES, "%s%s%s%s", before, before[0] ? "_" : "", key, suffix);
 	for (char *c = out; *c; c++) {
-		if (*c == '-' || *c == '.')
+		if (strchr(NAME_CHARACTERS, *c) == NULL)
 			*c = '_';
 	}
 }
