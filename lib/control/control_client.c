@@ -58,19 +58,32 @@ int migc_control_find(char (*path)[MIGC_CONTROL_PATH_BYTES], unsigned int capaci
 	return 0;
 }
 
-static int open_socket(const char *path, struct migc_error *err)
+static int late(struct migc_error *err)
 {
+	return migc_error_set(err, -ETIMEDOUT,
+			      "no answer in time: it may be busy with QEMU, or be stopped");
+}
+
+static int open_socket(const char *path, unsigned int timeout_ms, struct migc_error *err)
+{
+	const struct timeval timeout = {.tv_sec = timeout_ms / 1000,
+					.tv_usec = timeout_ms % 1000 * 1000};
 	struct sockaddr_un address;
 	int rc = control_address(path, &address, err), fd;
 
 	if (rc != 0)
 		return rc;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* the queue of a process that stands still fills up with those who gave up waiting */
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
 	rc = -errno;
 	if (fd >= 0)
 		close(fd);
+	if (rc == -EAGAIN)
+		return late(err);
 	if (rc == -ECONNREFUSED)
 		return migc_error_set(err, rc, "%s: the process behind it has gone", path);
 	if (rc == -EACCES)
@@ -85,10 +98,10 @@ static int wait_for(int fd, short events, int64_t deadline_ms, struct migc_error
 {
 	struct pollfd p = {fd, events, 0};
 	int64_t left = deadline_ms - now_ms();
+	int n = left > 0 ? poll(&p, 1, (int)left) : 0;
 
-	if (left > 0 && poll(&p, 1, (int)left) > 0)
-		return 0;
-	return migc_error_set(err, -ETIMEDOUT, "no answer in time: it may be busy with QEMU");
+	/* after a signal the caller looks, and waits again */
+	return n > 0 || (n < 0 && errno == EINTR) ? 0 : late(err);
 }
 
 static int closed(struct migc_error *err)
@@ -153,7 +166,7 @@ int migc_control_ask(const char *path, const char *line, unsigned int timeout_ms
 		     struct migc_error *err)
 {
 	int64_t deadline_ms = now_ms() + timeout_ms;
-	int fd = open_socket(path, err);
+	int fd = open_socket(path, timeout_ms, err);
 	int rc;
 
 	*answer = NULL;

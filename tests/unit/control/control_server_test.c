@@ -233,6 +233,30 @@ static void clients_that_are_silent_make_room(void **state)
 		close(fd[i]);
 }
 
+static void a_process_that_stands_still_is_not_waited_for(void **state)
+{
+	const struct migc_error none = {0};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct rig *r = *state;
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	migc_control_server_stop(r->server);
+	r->server = NULL;
+	strcpy(address.sun_path, r->path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	/* the first finds room in its queue, the next does not */
+	for (unsigned int i = 0; i < 3; i++) {
+		r->err = none;
+		assert_int_equal(migc_control_ask(r->path, "{\"execute\":\"query-status\"}", 50,
+						  &r->answer, &r->err),
+				 -ETIMEDOUT);
+		assert_non_null(strstr(r->err.text, "no answer in time"));
+	}
+	close(fd);
+	unlink(r->path);
+}
+
 static void another_user_is_refused_though_the_file_lets_it_in(void **state)
 {
 	struct rig *r = *state;
@@ -346,6 +370,7 @@ int main(void)
 		RIGGED(a_line_without_an_end_is_the_end),
 		RIGGED(a_client_that_does_not_read_holds_up_nobody),
 		RIGGED(clients_that_are_silent_make_room),
+		RIGGED(a_process_that_stands_still_is_not_waited_for),
 		RIGGED(another_user_is_refused_though_the_file_lets_it_in),
 		RIGGED(a_socket_of_the_dead_is_replaced_and_one_in_use_is_not),
 		RIGGED(the_directory_loses_what_the_dead_left_and_shows_the_living),

@@ -58,6 +58,7 @@ BAD = {
     "execute-null": b'{"execute":null}',
     "unknown-command": line("system_reset"),
     "unknown-member": line("query-status", also=1),
+    "unknown-member-null": b'{"execute":"query-status","id":null,"also":null}',
     "arguments-array": line("query-status", []),
     "arguments-null": b'{"execute":"query-status","arguments":null}',
     "unknown-argument": line("query-status", {"what": 1}),
