@@ -424,7 +424,7 @@ static void poll_outside(struct destination *d, uint64_t now_ns)
 {
 	struct migc_error error = {0};
 
-	engine_control_destination(d->e, &d->events);
+	engine_control_destination(d->e, migc_destination_state(d->session), &d->events);
 	if (now_ns - d->tick_ns >= TICK_NS) {
 		d->tick_ns = now_ns;
 		event_queue_add(&d->events, MIGC_EV_TICK);

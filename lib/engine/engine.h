@@ -152,8 +152,8 @@ int engine_map_dma(struct engine *e, struct migc_error *err);
 /** The source's controller, each turn: what the operator and --timeout want. */
 void engine_control_source(struct engine *e, struct migc_source *session,
 			   struct event_queue *events, uint64_t now_ns);
-/** The destination's, likewise. */
-void engine_control_destination(struct engine *e, struct event_queue *events);
+/** The destination's, likewise. @param state migc_destination_state() */
+void engine_control_destination(struct engine *e, const char *state, struct event_queue *events);
 /** Let the report and the settings be seen. */
 void engine_control_publish(struct engine *e, uint64_t now_ns);
 

@@ -50,8 +50,10 @@ static void obey_source(struct engine *e, struct migc_source *session, struct ev
 	case MIGC_ORDER_CANCEL:
 		/* the machine would leave the source paused, status 3: the end is near anyway */
 		if (strcmp(state, "COMMIT") == 0)
-			migc_error_set(refusal, -EBUSY,
-				       "too late: the receiver was told to start the VM");
+			migc_error_set(
+				refusal, -EBUSY,
+				"too late: the receiver was told to start the VM; wait, within "
+				"30 s it is known whether it did");
 		else
 			cancel(e, events);
 		break;
@@ -100,7 +102,21 @@ void engine_control_source(struct engine *e, struct migc_source *session,
 	migc_source_set_pause(session, e->settings.pause_before_switchover);
 }
 
-void engine_control_destination(struct engine *e, struct event_queue *events)
+static void obey_destination(struct engine *e, const char *state, struct event_queue *events,
+			     const struct migc_order *order, struct migc_error *refusal)
+{
+	if (order->type != MIGC_ORDER_CANCEL)
+		migc_error_set(refusal, -EINVAL,
+			       "this is the receiver: the sender decides, ask it there");
+	/* the machine would let it pass: COMMIT was taken */
+	else if (strcmp(state, "RUN") == 0 || strcmp(state, "COMMITTED") == 0)
+		migc_error_set(refusal, -EBUSY,
+			       "too late: the sender said to start the VM, and it is started here");
+	else
+		cancel(e, events);
+}
+
+void engine_control_destination(struct engine *e, const char *state, struct event_queue *events)
 {
 	struct migc_error refusal = {0};
 	struct migc_order order;
@@ -108,10 +124,6 @@ void engine_control_destination(struct engine *e, struct event_queue *events)
 	poll_signal(e, events);
 	if (e->config->control == NULL || !migc_control_take(e->config->control, &order))
 		return;
-	if (order.type == MIGC_ORDER_CANCEL)
-		cancel(e, events);
-	else
-		migc_error_set(&refusal, -EINVAL,
-			       "this is the receiver: the sender decides, ask it there");
+	obey_destination(e, state, events, &order, &refusal);
 	migc_control_answer(e->config->control, &refusal);
 }

@@ -169,16 +169,41 @@ static void a_signal_cancels_and_a_receiver_can_be_cancelled_and_not_set(void **
 	uint64_t ticket;
 
 	assert_int_equal(migc_control_post(r->control, "", &given, &ticket, &err), 0);
-	engine_control_destination(&r->e, &r->events);
+	engine_control_destination(&r->e, "RECEIVE", &r->events);
 	assert_true(migc_control_answered(r->control, ticket, &r->refusal));
 	assert_int_equal(r->refusal.code, -EINVAL);
 	assert_false(event_queue_take(&r->events, &e));
 	r->cancel = 1;
-	engine_control_destination(&r->e, &r->events);
+	engine_control_destination(&r->e, "RECEIVE", &r->events);
 	assert_true(event_queue_take(&r->events, &e));
 	assert_int_equal(e.type, MIGC_EV_CANCEL);
-	engine_control_destination(&r->e, &r->events);
+	engine_control_destination(&r->e, "RECEIVE", &r->events);
 	assert_false(event_queue_take(&r->events, &e));
+}
+
+static void a_receiver_that_was_told_to_start_the_vm_is_not_cancelled(void **state)
+{
+	const struct migc_order cancel = {.type = MIGC_ORDER_CANCEL};
+	struct migc_error err = {0};
+	struct rig *r = *state;
+	unsigned int refused = 0;
+	const char *name;
+	uint64_t ticket;
+
+	for (unsigned int i = 0; (name = migc_destination_state_name(i)) != NULL; i++) {
+		bool late = strcmp(name, "RUN") == 0 || strcmp(name, "COMMITTED") == 0;
+		struct migc_event e;
+
+		r->e.cancelled = false;
+		assert_int_equal(migc_control_post(r->control, "", &cancel, &ticket, &err), 0);
+		engine_control_destination(&r->e, name, &r->events);
+		memset(&r->refusal, 0, sizeof(r->refusal));
+		assert_true(migc_control_answered(r->control, ticket, &r->refusal));
+		assert_int_equal(r->refusal.code, late ? -EBUSY : 0);
+		assert_int_equal(event_queue_take(&r->events, &e), !late);
+		refused += late;
+	}
+	assert_int_equal(refused, 2);
 }
 
 #define RIGGED(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -190,6 +215,7 @@ int main(void)
 		RIGGED(continue_is_taken_in_pause_only),
 		RIGGED(what_is_set_is_in_force_and_shown_when_it_is_answered),
 		RIGGED(a_timeout_counts_from_the_start_and_may_be_put_off),
+		RIGGED(a_receiver_that_was_told_to_start_the_vm_is_not_cancelled),
 		RIGGED(a_signal_cancels_and_a_receiver_can_be_cancelled_and_not_set),
 	};
 
