@@ -16,6 +16,18 @@ static void say(const char *text)
 	fprintf(stderr, "dpdk-migcomp: the sender has ended unexpectedly: %s\n", text);
 }
 
+/** Nobody else knows of it. */
+static void say_paused(const struct migc_error *why)
+{
+	char text[sizeof(why->text) + 128];
+
+	snprintf(text, sizeof(text),
+		 "the source VM may be paused (%s): if it is, continue it by hand (QMP: "
+		 "migrate_cancel, then cont)",
+		 why->text);
+	say(text);
+}
+
 static bool nothing_changed(const struct qemu_changes *changes)
 {
 	return changes->phase != GUARDIAN_RESUME && !changes->held && !changes->dirty_limited &&
@@ -27,6 +39,7 @@ static bool nothing_changed(const struct qemu_changes *changes)
 static void rescue(const char *path, struct qemu_changes *changes)
 {
 	enum guardian_phase phase = changes->phase;
+	bool stands = phase == GUARDIAN_RESUME || (phase != GUARDIAN_COMMITTED && changes->held);
 	struct migc_qemu q = {.qmp.fd = -1, .listen_fd = -1, .state_fd = -1, .changes = changes};
 	struct migc_error error = {0};
 
@@ -37,14 +50,18 @@ static void rescue(const char *path, struct qemu_changes *changes)
 	if (nothing_changed(changes))
 		return;
 	if (phase == GUARDIAN_COMMITTED || qmp_open_again(&q.qmp, path, &error) != 0) {
+		if (stands)
+			say_paused(&error);
 		qemu_remove_directory(&q);
 		return;
 	}
 	q.info.running = true;
 	if (phase == GUARDIAN_RESUME)
 		q.switchover = SWITCHOVER_MIGRATING;
-	if (phase == GUARDIAN_RESUME || changes->held)
-		say(migc_qemu_resume(&q, &error) == 0 ? "the source VM runs on" : error.text);
+	if (stands && migc_qemu_resume(&q, &error) == 0)
+		say("the source VM runs on");
+	else if (stands)
+		say_paused(&error);
 	migc_qemu_restore(&q);
 	qemu_remove_directory(&q);
 	qmp_close(&q.qmp);
