@@ -30,7 +30,7 @@ ansible_become_exe=%(inside)s su
 ansible_remote_tmp=%(scratch)s/ansible
 ansible_async_dir=%(scratch)s/async
 migcomp_program=%(program)s
-migcomp_run_directory=%(scratch)s/run
+migcomp_run_directory=%(run_directory)s
 migcomp_eal=%(eal)s
 migcomp_ip=%(address)s/24
 migcomp_psk=%(psk)s
@@ -46,6 +46,8 @@ class Evacuation:
             raise Skip("there is no ansible-playbook: install ansible-core")
         self.context, self.link = context, context.link()
         self.guests, self.output = {}, ""
+        self.programs = {"source": context.program, "destination": context.program}
+        self.run_directory = context.path("run")
 
     def write_inventory(self):
         path = self.context.path("inventory")
@@ -54,7 +56,8 @@ class Evacuation:
                                   ("destination", DESTINATION_ADDRESS)):
                 file.write(HOST % {
                     "side": side, "inside": " ".join(self.link.inside(side)), "address": address,
-                    "scratch": self.context.scratch, "program": self.context.program,
+                    "scratch": self.context.scratch, "program": self.programs[side],
+                    "run_directory": self.run_directory,
                     "eal": " ".join(eal_words(0) + af_packet_words(1500)),
                     "psk": self.context.psk()})
             file.write("[guests]\n")
@@ -192,6 +195,13 @@ def a_file_that_cannot_be_meant_is_refused(context):
     evacuation.guests = {"one": "migcomp_qmp=/run/one.qmp migcomp_send_option=--verify"}
     said, _ = evacuation.run(1)
     check("migcomp_send_option is no variable" in said, "said:\n%s", said)
+    evacuation.guests = {"a/b": "migcomp_qmp=/run/one.qmp"}
+    said, _ = evacuation.run(1)
+    check("a/b: its name is to be of letters" in said, "said:\n%s", said)
+    done = subprocess.run([EVACUATE, "--reports", context.path('a"b'), context.path("inventory")],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    check(done.returncode == 1 and "--reports: " in done.stdout, "%d: %s", done.returncode,
+          done.stdout)
 
 
 @system_test()
@@ -205,6 +215,62 @@ def what_is_not_ready_is_said_before_anything_is_touched(context):
     check("here: " not in said, "said:\n%s", said)
     check(source.status() == "running" and destination.status() == "inmigrate", "touched")
     check(not os.path.exists(context.path("run")), "something was started")
+    # no place for logs: still nothing was
+    del evacuation.guests["absent"]
+    evacuation.run_directory = "/proc/nowhere"
+    said, _ = evacuation.run(1)
+    check("nothing was touched" in said, "said:\n%s", said)
+    check(source.status() == "running" and destination.status() == "inmigrate", "touched")
+
+
+KILLED = """#!/bin/sh
+case "$*" in
+*" send "*killed*) kill -KILL $$ ;;
+esac
+exec %s "$@"
+"""
+
+
+@system_test(full=True, timeout=240)
+def guests_that_fail_leave_nothing_behind(context):
+    evacuation = Evacuation(context)
+    shape = Shape(mib=128, fill=32)
+    names = ("sender", "receiver", "killed")
+    sources = {name: context.source(shape) for name in names}
+    destinations = {name: context.destination(shape) for name in names}
+    sources["killed"].wait_booted(150)
+    for name in names:
+        # a path of which a shell makes two
+        for side, vm in (("source", sources[name]), ("destination", destinations[name])):
+            os.symlink(vm.qmp_path, context.path("%s %s.qmp" % (name, side)))
+        evacuation.guests[name] = "migcomp_qmp='%s' migcomp_destination_qmp='%s'" % (
+            context.path(name + " source.qmp"), context.path(name + " destination.qmp"))
+    evacuation.guests["sender"] += " migcomp_send_options=--nonsense"
+    evacuation.guests["receiver"] += " migcomp_receive_options=--nonsense"
+    evacuation.programs["source"] = context.path("program")
+    with open(evacuation.programs["source"], "w") as file:
+        file.write(KILLED % context.program)
+    os.chmod(evacuation.programs["source"], 0o755)
+
+    summary, guests = evacuation.run(2, "-n", "3")
+    for name in names:
+        evacuation.check_is(guests, name, "failed")
+        check(sources[name].status() == "running", "%s: the source is %s", name,
+              sources[name].status())
+        check(destinations[name].status() == "inmigrate", "%s: the destination is %s", name,
+              destinations[name].status())
+        check("\n" not in guests[name]["error"], "%s: %s", name, guests[name]["error"])
+        check(guests[name]["error"] in summary, "it does not say why:\n%s", summary)
+    for name in ("sender", "receiver"):
+        check("--nonsense" in guests[name]["error"] and "cat:" not in guests[name]["error"],
+              "%s: %s", name, guests[name]["error"])
+    left = [command for command in processes(context.token).values() if " recv " in command]
+    check(not left, "a receiver is left: %s", left)
+
+    evacuation.programs["source"] = context.program
+    _, guests = evacuation.run(0, guests=("killed",))
+    evacuation.check_is(guests, "killed", "moved")
+    check_moved(sources["killed"], destinations["killed"])
 
 
 @system_test()

@@ -52,6 +52,9 @@ def look(path, timeout):
             connection.connect(path)
         except (FileNotFoundError, ConnectionRefusedError):
             return "absent"
+        except (BlockingIOError, socket.timeout):
+            # more than one client waits for its turn
+            return "busy"
         try:
             with connection.makefile("rb") as file:
                 if "QMP" not in json.loads(file.readline() or b"{}"):
