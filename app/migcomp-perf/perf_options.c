@@ -13,34 +13,28 @@
 #define WINDOW_MAX 15u
 #define DELAY_US_MAX 1000000u
 
-/* getopt_long() values: above all characters, so that short options cannot be taken for them. */
-#define WORD_VALUE 256
-
-#define NEEDS(word, text) [word] = {text, required_argument, NULL, WORD_VALUE + (word)}
-#define ALONE(word, text) [word] = {text, no_argument, NULL, WORD_VALUE + (word)}
-
 const struct option perf_words[PERF_WORDS + 1] = {
-	NEEDS(PERF_WORD_PTEST, "ptest"),
-	NEEDS(PERF_WORD_DRIVER_NAME, "driver-name"),
-	NEEDS(PERF_WORD_INPUT_FILE, "input-file"),
-	NEEDS(PERF_WORD_EXTENDED_INPUT_SZ, "extended-input-sz"),
-	NEEDS(PERF_WORD_SEG_SZ, "seg-sz"),
-	NEEDS(PERF_WORD_BURST_SZ, "burst-sz"),
-	NEEDS(PERF_WORD_POOL_SZ, "pool-sz"),
-	NEEDS(PERF_WORD_MAX_NUM_SGL_SEGS, "max-num-sgl-segs"),
-	NEEDS(PERF_WORD_NUM_ITER, "num-iter"),
-	NEEDS(PERF_WORD_OPERATION, "operation"),
-	NEEDS(PERF_WORD_HUFFMAN_ENC, "huffman-enc"),
-	NEEDS(PERF_WORD_COMPRESS_LEVEL, "compress-level"),
-	NEEDS(PERF_WORD_WINDOW_SZ, "window-sz"),
-	ALONE(PERF_WORD_EXTERNAL_MBUFS, "external-mbufs"),
-	NEEDS(PERF_WORD_CC_DELAY_US, "cc-delay-us"),
-	NEEDS(PERF_WORD_CODEC, "codec"),
-	NEEDS(PERF_WORD_PAGE_MIX, "page-mix"),
-	NEEDS(PERF_WORD_PAGE_MIX_SEED, "page-mix-seed"),
-	NEEDS(PERF_WORD_JSON, "json"),
-	NEEDS(PERF_WORD_MTU, "mtu"),
-	NEEDS(PERF_WORD_RECEIVER_EAL, "receiver-eal"),
+	MIGC_WORD_NEEDS(PERF_WORD_PTEST, "ptest"),
+	MIGC_WORD_NEEDS(PERF_WORD_DRIVER_NAME, "driver-name"),
+	MIGC_WORD_NEEDS(PERF_WORD_INPUT_FILE, "input-file"),
+	MIGC_WORD_NEEDS(PERF_WORD_EXTENDED_INPUT_SZ, "extended-input-sz"),
+	MIGC_WORD_NEEDS(PERF_WORD_SEG_SZ, "seg-sz"),
+	MIGC_WORD_NEEDS(PERF_WORD_BURST_SZ, "burst-sz"),
+	MIGC_WORD_NEEDS(PERF_WORD_POOL_SZ, "pool-sz"),
+	MIGC_WORD_NEEDS(PERF_WORD_MAX_NUM_SGL_SEGS, "max-num-sgl-segs"),
+	MIGC_WORD_NEEDS(PERF_WORD_NUM_ITER, "num-iter"),
+	MIGC_WORD_NEEDS(PERF_WORD_OPERATION, "operation"),
+	MIGC_WORD_NEEDS(PERF_WORD_HUFFMAN_ENC, "huffman-enc"),
+	MIGC_WORD_NEEDS(PERF_WORD_COMPRESS_LEVEL, "compress-level"),
+	MIGC_WORD_NEEDS(PERF_WORD_WINDOW_SZ, "window-sz"),
+	MIGC_WORD_ALONE(PERF_WORD_EXTERNAL_MBUFS, "external-mbufs"),
+	MIGC_WORD_NEEDS(PERF_WORD_CC_DELAY_US, "cc-delay-us"),
+	MIGC_WORD_NEEDS(PERF_WORD_CODEC, "codec"),
+	MIGC_WORD_NEEDS(PERF_WORD_PAGE_MIX, "page-mix"),
+	MIGC_WORD_NEEDS(PERF_WORD_PAGE_MIX_SEED, "page-mix-seed"),
+	MIGC_WORD_NEEDS(PERF_WORD_JSON, "json"),
+	MIGC_WORD_NEEDS(PERF_WORD_MTU, "mtu"),
+	MIGC_WORD_NEEDS(PERF_WORD_RECEIVER_EAL, "receiver-eal"),
 };
 
 static const char *const ptests[] = {"throughput",     "verify",   "latency",
@@ -60,34 +54,16 @@ const char *perf_codec_text(enum perf_codec codec)
 	return codec == PERF_CODEC_NONE ? "none" : codecs[codec];
 }
 
-/* @return 0 with the word's place, -EINVAL with the list in the message. */
 static int take_choice(const struct perf_parse *p, enum perf_word word, const char *text,
 		       const char *const *list, int *out)
 {
-	char all[128] = "";
-
-	for (int i = 0; list[i]; i++) {
-		if (list[i][0] && !strcmp(text, list[i])) {
-			*out = i;
-			return 0;
-		}
-		if (all[0])
-			strncat(all, ", ", sizeof(all) - strlen(all) - 1);
-		strncat(all, list[i], sizeof(all) - strlen(all) - 1);
-	}
-	return migc_error_set(p->err, -EINVAL, "--%s: '%s' is not one of %s", perf_words[word].name,
-			      text, all);
+	return migc_words_choice(&perf_words[word], text, list, out, p->err);
 }
 
 static int take_number(const struct perf_parse *p, enum perf_word word, const char *text,
 		       uint64_t min, uint64_t max, uint64_t *out)
 {
-	if (migc_parse_u64(text, min, max, out))
-		return migc_error_set(p->err, -EINVAL,
-				      "--%s: '%s' is not a number from %llu to %llu",
-				      perf_words[word].name, text, (unsigned long long)min,
-				      (unsigned long long)max);
-	return 0;
+	return migc_words_number(&perf_words[word], text, min, max, out, p->err);
 }
 
 static int take_extended(const struct perf_parse *p, const char *text)
@@ -172,14 +148,13 @@ static int take_plain_number(const struct perf_parse *p, enum perf_word word, co
 	}
 }
 
-static int take_word(struct perf_parse *p, enum perf_word word, const char *text)
+static int take_word(void *ctx, unsigned int place, const char *text)
 {
+	enum perf_word word = (enum perf_word)place;
+	struct perf_parse *p = ctx;
 	struct perf_options *o = p->out;
 
 	p->seen |= UINT64_C(1) << word;
-	if (perf_words[word].has_arg && !text[0])
-		return migc_error_set(p->err, -EINVAL, "--%s has an empty value",
-				      perf_words[word].name);
 	switch (word) {
 	case PERF_WORD_PTEST:
 	case PERF_WORD_OPERATION:
@@ -212,46 +187,6 @@ static int take_word(struct perf_parse *p, enum perf_word word, const char *text
 	}
 }
 
-static int take_words(struct perf_parse *p, int argc, char **argv)
-{
-	int value;
-
-	optind = 0; /* start over, whoever used it before */
-	opterr = 0;
-	while ((value = getopt_long(argc, argv, "+:", perf_words, NULL)) != -1) {
-		const char *given = argv[optind - 1];
-		enum perf_word word;
-
-		if (value == ':')
-			return migc_error_set(p->err, -EINVAL, "%s needs a value (see --help)",
-					      given);
-		if (value == '?' && optopt >= WORD_VALUE)
-			return migc_error_set(p->err, -EINVAL, "--%s takes no value",
-					      perf_words[optopt - WORD_VALUE].name);
-		if (value == '?')
-			return migc_error_set(p->err, -EINVAL,
-					      "'%s' is not an option here (see --help; EAL's "
-					      "options go before the `--`)",
-					      given);
-		word = (enum perf_word)(value - WORD_VALUE);
-		/* Abbreviations would stop working when a word is added. */
-		if (perf_words[word].has_arg && optarg == given)
-			given = argv[optind - 2];
-		if (strcspn(given + 2, "=") != strlen(perf_words[word].name))
-			return migc_error_set(p->err, -EINVAL,
-					      "'%s' is not an option: do you mean --%s?", given,
-					      perf_words[word].name);
-		if (take_word(p, word, optarg))
-			return -EINVAL;
-	}
-	if (optind < argc)
-		return migc_error_set(p->err, -EINVAL,
-				      "'%s' is left over: every value goes behind an option (see "
-				      "--help)",
-				      argv[optind]);
-	return 0;
-}
-
 int perf_options_parse(int argc, char **argv, struct perf_options *out, struct migc_error *err)
 {
 	struct perf_parse p = {.out = out, .err = err};
@@ -274,7 +209,7 @@ int perf_options_parse(int argc, char **argv, struct perf_options *out, struct m
 	}
 	if (out->help || out->version)
 		return 0;
-	if (take_words(&p, argc, argv) || perf_check(&p))
+	if (migc_words_parse(argc, argv, perf_words, take_word, &p, err) || perf_check(&p))
 		return -EINVAL;
 	return 0;
 }

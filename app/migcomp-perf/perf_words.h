@@ -2,8 +2,7 @@
 #ifndef PERF_WORDS_H
 #define PERF_WORDS_H
 
-#include <getopt.h>
-
+#include "migc_words.h"
 #include "perf_options.h"
 
 /** @file The words themselves, and a parse under way: shared by parsing and checking. */

@@ -14,66 +14,45 @@
 #define DELTA_CACHE_BYTES_MIN (UINT64_C(1) << 20)
 #define DELTA_CACHE_BYTES_MAX (UINT64_C(1) << 40)
 
-/* getopt_long() values: above all characters, so that short options cannot be taken for them. */
-#define WORD_VALUE 256
-
-#define NEEDS(word, text) [word] = {text, required_argument, NULL, WORD_VALUE + (word)}
-#define ALONE(word, text) [word] = {text, no_argument, NULL, WORD_VALUE + (word)}
-
 const struct option options_words[WORDS + 1] = {
-	NEEDS(WORD_CONNECT, "connect"),
-	NEEDS(WORD_IP, "ip"),
-	NEEDS(WORD_GATEWAY, "gateway"),
-	NEEDS(WORD_PORT, "port"),
-	NEEDS(WORD_MTU, "mtu"),
-	NEEDS(WORD_ETHDEV, "ethdev"),
-	NEEDS(WORD_QMP, "qmp"),
-	NEEDS(WORD_MEM, "mem"),
-	NEEDS(WORD_TLS_CREDS, "tls-creds"),
-	NEEDS(WORD_TLS_HOSTNAME, "tls-hostname"),
-	NEEDS(WORD_PSK, "psk"),
-	ALONE(WORD_INSECURE, "insecure"),
-	NEEDS(WORD_CODEC, "codec"),
-	NEEDS(WORD_LEVEL, "level"),
-	NEEDS(WORD_HUFFMAN, "huffman"),
-	NEEDS(WORD_COMPRESSDEV, "compressdev"),
-	ALONE(WORD_NO_FALLBACK, "no-fallback"),
-	NEEDS(WORD_BLOCK_PAGES, "block-pages"),
-	NEEDS(WORD_DELTA_CACHE, "delta-cache"),
-	NEEDS(WORD_DIRTY, "dirty"),
-	NEEDS(WORD_DOWNTIME_LIMIT, "downtime-limit"),
-	NEEDS(WORD_MAX_BANDWIDTH, "max-bandwidth"),
-	NEEDS(WORD_TIMEOUT, "timeout"),
-	NEEDS(WORD_TIMEOUT_ACTION, "timeout-action"),
-	NEEDS(WORD_RECOVER_TIMEOUT, "recover-timeout"),
-	NEEDS(WORD_THROTTLE, "throttle"),
-	ALONE(WORD_PAUSE, "pause-before-switchover"),
-	ALONE(WORD_VERIFY, "verify"),
-	NEEDS(WORD_PROGRESS, "progress"),
-	NEEDS(WORD_REPORT, "report"),
-	NEEDS(WORD_CONTROL, "control"),
-	NEEDS(WORD_INJECT, "inject"),
+	MIGC_WORD_NEEDS(WORD_CONNECT, "connect"),
+	MIGC_WORD_NEEDS(WORD_IP, "ip"),
+	MIGC_WORD_NEEDS(WORD_GATEWAY, "gateway"),
+	MIGC_WORD_NEEDS(WORD_PORT, "port"),
+	MIGC_WORD_NEEDS(WORD_MTU, "mtu"),
+	MIGC_WORD_NEEDS(WORD_ETHDEV, "ethdev"),
+	MIGC_WORD_NEEDS(WORD_QMP, "qmp"),
+	MIGC_WORD_NEEDS(WORD_MEM, "mem"),
+	MIGC_WORD_NEEDS(WORD_TLS_CREDS, "tls-creds"),
+	MIGC_WORD_NEEDS(WORD_TLS_HOSTNAME, "tls-hostname"),
+	MIGC_WORD_NEEDS(WORD_PSK, "psk"),
+	MIGC_WORD_ALONE(WORD_INSECURE, "insecure"),
+	MIGC_WORD_NEEDS(WORD_CODEC, "codec"),
+	MIGC_WORD_NEEDS(WORD_LEVEL, "level"),
+	MIGC_WORD_NEEDS(WORD_HUFFMAN, "huffman"),
+	MIGC_WORD_NEEDS(WORD_COMPRESSDEV, "compressdev"),
+	MIGC_WORD_ALONE(WORD_NO_FALLBACK, "no-fallback"),
+	MIGC_WORD_NEEDS(WORD_BLOCK_PAGES, "block-pages"),
+	MIGC_WORD_NEEDS(WORD_DELTA_CACHE, "delta-cache"),
+	MIGC_WORD_NEEDS(WORD_DIRTY, "dirty"),
+	MIGC_WORD_NEEDS(WORD_DOWNTIME_LIMIT, "downtime-limit"),
+	MIGC_WORD_NEEDS(WORD_MAX_BANDWIDTH, "max-bandwidth"),
+	MIGC_WORD_NEEDS(WORD_TIMEOUT, "timeout"),
+	MIGC_WORD_NEEDS(WORD_TIMEOUT_ACTION, "timeout-action"),
+	MIGC_WORD_NEEDS(WORD_RECOVER_TIMEOUT, "recover-timeout"),
+	MIGC_WORD_NEEDS(WORD_THROTTLE, "throttle"),
+	MIGC_WORD_ALONE(WORD_PAUSE, "pause-before-switchover"),
+	MIGC_WORD_ALONE(WORD_VERIFY, "verify"),
+	MIGC_WORD_NEEDS(WORD_PROGRESS, "progress"),
+	MIGC_WORD_NEEDS(WORD_REPORT, "report"),
+	MIGC_WORD_NEEDS(WORD_CONTROL, "control"),
+	MIGC_WORD_NEEDS(WORD_INJECT, "inject"),
 };
-
-/* @return index of `text` among words that end with NULL, -1 when it is none of them. */
-static int choice(const char *text, const char *const *list)
-{
-	for (int i = 0; list[i]; i++) {
-		if (!strcmp(text, list[i]))
-			return i;
-	}
-	return -1;
-}
 
 static int take_number(const struct options_parse *p, enum word word, const char *text,
 		       uint64_t min, uint64_t max, uint64_t *out)
 {
-	if (migc_parse_u64(text, min, max, out))
-		return migc_error_set(p->err, -EINVAL,
-				      "--%s: '%s' is not a number from %llu to %llu",
-				      options_words[word].name, text, (unsigned long long)min,
-				      (unsigned long long)max);
-	return 0;
+	return migc_words_number(&options_words[word], text, min, max, out, p->err);
 }
 
 static int refuse_ipv6(const struct options_parse *p, enum word word, const char *text)
@@ -221,67 +200,44 @@ static int take_mem(const struct options_parse *p, const char *text)
 	return 0;
 }
 
-static int take_codec(const struct options_parse *p, const char *text)
-{
-	static const char *const list[] = {"auto", "raw", "deflate", "lz4", "zstd", NULL};
-	int i = choice(text, list);
-
-	if (i < 0)
-		return migc_error_set(p->err, -EINVAL,
-				      "--codec: '%s' is not one of auto, raw, deflate, lz4, zstd",
-				      text);
-	p->out->codec = (enum options_codec)i;
-	return 0;
-}
-
 static int take_choice(const struct options_parse *p, enum word word, const char *text)
 {
+	static const char *const codec[] = {"auto", "raw", "deflate", "lz4", "zstd", NULL};
 	static const char *const huffman[] = {"dynamic", "fixed", "default", NULL};
 	static const char *const dirty[] = {"auto", "pagemap", "hash", "none", NULL};
 	static const char *const progress[] = {"auto", "plain", "none", NULL};
-	static const char *const throttle[] = {"off", "auto", NULL};
-	int i = -1;
+	static const char *const throttle[] = {"auto", "off", NULL};
+	static const char *const timeout_action[] = {"cancel", "suspend", NULL};
+	const struct option *option = &options_words[word];
+	struct options *o = p->out;
+	int i = 0, rc;
 
 	switch (word) {
+	case WORD_CODEC:
+		rc = migc_words_choice(option, text, codec, &i, p->err);
+		o->codec = (enum options_codec)i;
+		return rc;
 	case WORD_HUFFMAN:
-		i = choice(text, huffman);
-		if (i < 0)
-			return migc_error_set(
-				p->err, -EINVAL,
-				"--huffman: '%s' is not one of dynamic, fixed, default", text);
-		p->out->huffman = (enum options_huffman)i;
-		return 0;
+		rc = migc_words_choice(option, text, huffman, &i, p->err);
+		o->huffman = (enum options_huffman)i;
+		return rc;
 	case WORD_DIRTY:
-		i = choice(text, dirty);
-		if (i < 0)
-			return migc_error_set(
-				p->err, -EINVAL,
-				"--dirty: '%s' is not one of auto, pagemap, hash, none", text);
-		p->out->dirty = (enum options_dirty)i;
-		return 0;
+		rc = migc_words_choice(option, text, dirty, &i, p->err);
+		o->dirty = (enum options_dirty)i;
+		return rc;
 	case WORD_PROGRESS:
-		i = choice(text, progress);
-		if (i < 0)
-			return migc_error_set(p->err, -EINVAL,
-					      "--progress: '%s' is not one of auto, plain, none",
-					      text);
-		p->out->progress = (enum options_progress)i;
-		return 0;
+		rc = migc_words_choice(option, text, progress, &i, p->err);
+		o->progress = (enum options_progress)i;
+		return rc;
 	case WORD_THROTTLE:
-		i = choice(text, throttle);
-		if (i < 0)
-			return migc_error_set(p->err, -EINVAL,
-					      "--throttle: '%s' is not one of auto, off", text);
-		p->out->settings.throttle = i == 1;
-		return 0;
+		rc = migc_words_choice(option, text, throttle, &i, p->err);
+		o->settings.throttle = i == 0;
+		return rc;
 	default:
-		break;
+		rc = migc_words_choice(option, text, timeout_action, &i, p->err);
+		o->settings.timeout_suspends = i == 1;
+		return rc;
 	}
-	if (strcmp(text, "cancel") != 0 && strcmp(text, "suspend") != 0)
-		return migc_error_set(p->err, -EINVAL,
-				      "--timeout-action: '%s' is not one of cancel, suspend", text);
-	p->out->settings.timeout_suspends = !strcmp(text, "suspend");
-	return 0;
 }
 
 static int take_plain_number(const struct options_parse *p, enum word word, const char *text)
@@ -348,17 +304,16 @@ static int take_delta_cache(const struct options_parse *p, const char *text)
 	return 0;
 }
 
-static int take_word(struct options_parse *p, enum word word, const char *text)
+static int take_word(void *ctx, unsigned int place, const char *text)
 {
+	enum word word = (enum word)place;
+	struct options_parse *p = ctx;
 	struct options *o = p->out;
 
 	if (options_seen(p, word) && word != WORD_MEM && word != WORD_QMP)
 		return migc_error_set(p->err, -EINVAL, "--%s is given twice: leave one out",
 				      options_words[word].name);
 	p->seen |= UINT64_C(1) << word;
-	if (options_words[word].has_arg && !text[0])
-		return migc_error_set(p->err, -EINVAL, "--%s has an empty value",
-				      options_words[word].name);
 	switch (word) {
 	case WORD_CONNECT:
 		return take_connect(p, text);
@@ -370,8 +325,6 @@ static int take_word(struct options_parse *p, enum word word, const char *text)
 		return take_mem(p, text);
 	case WORD_QMP:
 		return take_qmp(p, text);
-	case WORD_CODEC:
-		return take_codec(p, text);
 	case WORD_MAX_BANDWIDTH:
 		return take_rate(p, text);
 	case WORD_DELTA_CACHE:
@@ -384,6 +337,7 @@ static int take_word(struct options_parse *p, enum word word, const char *text)
 	case WORD_TIMEOUT:
 	case WORD_RECOVER_TIMEOUT:
 		return take_plain_number(p, word, text);
+	case WORD_CODEC:
 	case WORD_HUFFMAN:
 	case WORD_DIRTY:
 	case WORD_PROGRESS:
@@ -433,46 +387,6 @@ static int take_word(struct options_parse *p, enum word word, const char *text)
 	return 0;
 }
 
-static int take_words(struct options_parse *p, int argc, char **argv)
-{
-	int value;
-
-	optind = 0; /* start over, whoever used it before */
-	opterr = 0;
-	while ((value = getopt_long(argc, argv, "+:", options_words, NULL)) != -1) {
-		const char *given = argv[optind - 1];
-		enum word word;
-
-		if (value == ':')
-			return migc_error_set(p->err, -EINVAL, "%s needs a value (see --help)",
-					      given);
-		if (value == '?' && optopt >= WORD_VALUE)
-			return migc_error_set(p->err, -EINVAL, "--%s takes no value",
-					      options_words[optopt - WORD_VALUE].name);
-		if (value == '?')
-			return migc_error_set(p->err, -EINVAL,
-					      "'%s' is not an option here (see --help; EAL's "
-					      "options go before the `--`)",
-					      given);
-		word = (enum word)(value - WORD_VALUE);
-		/* Abbreviations would stop working when a word is added. */
-		if (options_words[word].has_arg && optarg == given)
-			given = argv[optind - 2];
-		if (strcspn(given + 2, "=") != strlen(options_words[word].name))
-			return migc_error_set(p->err, -EINVAL,
-					      "'%s' is not an option: do you mean --%s?", given,
-					      options_words[word].name);
-		if (take_word(p, word, optarg))
-			return -EINVAL;
-	}
-	if (optind < argc)
-		return migc_error_set(p->err, -EINVAL,
-				      "'%s' is left over: every value goes behind an option (see "
-				      "--help)",
-				      argv[optind]);
-	return 0;
-}
-
 static int take_mode(struct options_parse *p, int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "send"))
@@ -498,7 +412,9 @@ int options_parse(int argc, char **argv, struct options *out, struct migc_error 
 	}
 	if (out->help || out->version)
 		return 0;
-	if (take_mode(&p, argc, argv) || take_words(&p, argc - 1, argv + 1) || options_check(&p)) {
+	if (take_mode(&p, argc, argv) ||
+	    migc_words_parse(argc - 1, argv + 1, options_words, take_word, &p, err) ||
+	    options_check(&p)) {
 		options_free(out);
 		return -EINVAL;
 	}

@@ -2,8 +2,7 @@
 #ifndef OPTIONS_WORDS_H
 #define OPTIONS_WORDS_H
 
-#include <getopt.h>
-
+#include "migc_words.h"
 #include "options.h"
 
 /** @file The words themselves, and a parse under way: shared by parsing and checking. */
