@@ -177,3 +177,26 @@ def ten_guests_move_at_once_and_one_that_is_killed_holds_up_none(context):
             party.check_moved(i, 400)
     party.check_stayed(3)
     party.check_told(2, ["failed" if i == 3 else "completed" for i in range(10)])
+
+
+@system_test(timeout=60)
+def one_of_two_that_wait_is_cancelled_by_its_name(context):
+    vms = [context.destination(Shape(**SMALL)) for _ in range(2)]
+    names = [re.sub(r".*/|\.[^.]*$", "", vm.qmp_path) for vm in vms]
+    receiver = context.endpoint("recv", [w for v in vms for w in ("--qmp", v.qmp_path)],
+                                workers=1, port="af_packet", link=context.link(),
+                                eal=["-m", "256"])
+    for vm in vms:
+        receiver.wait_line(r"^listening on \S+ %s$" % re.escape(vm.qmp_path), 30, receiver.out)
+    status, _, err = receiver.operate("cancel")
+    check(status == 1 and "2 guests" in err, "cancel without a name: %d, %s", status, err)
+    status, _, err = receiver.operate("cancel", "--guest", names[0] + "-")
+    check(status == 1 and "no guest" in err, "another name: %d, %s", status, err)
+    receiver.told("cancel", "--guest", names[0])
+    receiver.wait_line(r"^dpdk-migcomp: %s: .*cancelled" % re.escape(vms[0].qmp_path))
+    seen = json.loads(receiver.told("status", "--json"))
+    check([guest["guest"] for guest in seen] == names[1:], "there are %s", seen)
+    receiver.told("cancel")
+    result = receiver.expect(2, 20)
+    check([r["status"] for r in result.report["guests"]] == ["cancelled"] * 2, "%s",
+          receiver.log())
