@@ -238,9 +238,9 @@ int migc_control_post(struct migc_control *control, const char *guest,
 
 	pthread_mutex_lock(&control->lock);
 	rc = choose(control, guest, &s, err);
-	if (rc == 0 && s->state != ORDER_NONE)
+	if (s && s->state != ORDER_NONE) {
 		rc = migc_error_set(err, -EBUSY, "another command is being carried out: try again");
-	if (rc == 0) {
+	} else if (s) {
 		s->order = *order;
 		s->state = ORDER_POSTED;
 		s->ticket = ++control->next_ticket;
