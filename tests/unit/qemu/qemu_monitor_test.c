@@ -22,12 +22,16 @@ static void count_idle(void *ctx)
 	++*(unsigned int *)ctx;
 }
 
+/** Who is not to answer is waited for so long, and who is has all the time of a busy machine. */
+#define SHORT_MS 300u
+#define LONG_MS 30000u
+
 /** Open against a script. @return its result; on success the connection is in *q. */
-static int open_fake(struct fake_qmp *f, struct migc_qemu **q, struct migc_error *err,
-		     unsigned int *idles)
+static int open_fake_within(struct fake_qmp *f, unsigned int answer_timeout_ms,
+			    struct migc_qemu **q, struct migc_error *err, unsigned int *idles)
 {
 	struct migc_qemu_config config = {
-		.answer_timeout_ms = 300,
+		.answer_timeout_ms = answer_timeout_ms,
 		.idle = idles ? count_idle : NULL,
 		.idle_ctx = idles,
 	};
@@ -37,11 +41,17 @@ static int open_fake(struct fake_qmp *f, struct migc_qemu **q, struct migc_error
 	return migc_qemu_open(&config, q, err);
 }
 
+static int open_fake(struct fake_qmp *f, struct migc_qemu **q, struct migc_error *err,
+		     unsigned int *idles)
+{
+	return open_fake_within(f, LONG_MS, q, err, idles);
+}
+
 static void expect_open(struct fake_qmp *f, int expected, const char *words)
 {
 	struct migc_error err = {0};
 	struct migc_qemu *q = NULL;
-	int rc = open_fake(f, &q, &err, NULL);
+	int rc = open_fake_within(f, expected == -ETIMEDOUT ? SHORT_MS : LONG_MS, &q, &err, NULL);
 
 	fake_qmp_stop(f);
 	if (rc == 0)
@@ -202,7 +212,7 @@ static void events_without_end_are_no_answer(void **state)
 	unsigned int idles = 0;
 
 	(void)state;
-	assert_int_equal(open_fake(&f, &q, &err, &idles), -ETIMEDOUT);
+	assert_int_equal(open_fake_within(&f, SHORT_MS, &q, &err, &idles), -ETIMEDOUT);
 	fake_qmp_stop(&f);
 	/* and others had their turn meanwhile */
 	assert_true(idles > 20);
