@@ -25,6 +25,7 @@ struct source {
 	struct migc_msg_digests digests;
 	uint8_t device[MIGC_DEVICE_CHUNK_BYTES_MAX];
 	uint64_t device_bytes;
+	uint64_t data_pages; /**< of the guest when it all began, about */
 	bool connected, disconnected;
 	uint64_t inventory_page; /**< of a region: behind what was compared of it */
 	bool settling; /**< PREPARE: until pages may be compared */

@@ -85,9 +85,13 @@ int source_open_session(struct source *s, struct migc_error *err)
 	struct engine *e = s->e;
 	struct migc_source_config *config = calloc(1, sizeof(*config));
 	uint64_t mib = migc_guestmem_total_bytes(e->gm) >> 20;
-	int rc = config ? count_data(e, &config->hello.data_pages) : -ENOMEM;
+	int rc = config ? 0 : -ENOMEM;
 
+	/* once: with huge pages all of the guest is read for it */
+	if (rc == 0 && s->data_pages == 0)
+		rc = count_data(e, &s->data_pages);
 	if (rc == 0) {
+		config->hello.data_pages = s->data_pages;
 		fill_hello(s, &config->hello);
 		config->live = e->qemu != NULL && e->config->dirty != MIGC_DIRTY_NONE;
 		config->throttle = e->settings.throttle;
