@@ -30,8 +30,9 @@ static void set(struct engine *e, const struct migc_settings_change *change)
 	migc_settings_change(&e->settings, change);
 	if (migc_settings_given(change, MIGC_SETTING_MAX_BANDWIDTH))
 		engine_limit_bandwidth(e, e->settings.max_bandwidth_bits);
-	/* there may be more time again */
-	if (migc_settings_given(change, MIGC_SETTING_TIMEOUT))
+	/* there may be more time again, or something else to be done when there is none */
+	if (migc_settings_given(change, MIGC_SETTING_TIMEOUT) ||
+	    migc_settings_given(change, MIGC_SETTING_TIMEOUT_ACTION))
 		e->timed_out = false;
 	for (unsigned int i = 0; i < MIGC_SETTINGS; i++) {
 		if (migc_settings_given(change, (enum migc_setting)i))

@@ -160,6 +160,25 @@ static void a_timeout_counts_from_the_start_and_may_be_put_off(void **state)
 	migc_source_free(s);
 }
 
+static void a_timeout_that_suspended_cancels_when_it_is_to(void **state)
+{
+	const struct migc_order cancel = {
+		.type = MIGC_ORDER_SET,
+		.change = {.given = 1u << MIGC_SETTING_TIMEOUT_ACTION,
+			   .to = {.timeout_suspends = false}},
+	};
+	struct migc_source *s = at(6);
+	struct rig *r = *state;
+
+	r->e.settings.timeout_s = 10;
+	r->e.settings.timeout_suspends = true;
+	assert_int_equal(turn(r, s, 11 * SECOND), MIGC_EV_TICK);
+	assert_true(r->e.timed_out);
+	assert_int_equal(order(r, s, &cancel), MIGC_EV_TICK);
+	assert_int_equal(turn(r, s, 12 * SECOND), MIGC_EV_TIMEOUT);
+	migc_source_free(s);
+}
+
 static void a_signal_cancels_and_a_receiver_can_be_cancelled_and_not_set(void **state)
 {
 	struct migc_order given = {.type = MIGC_ORDER_SET};
@@ -215,6 +234,7 @@ int main(void)
 		RIGGED(continue_is_taken_in_pause_only),
 		RIGGED(what_is_set_is_in_force_and_shown_when_it_is_answered),
 		RIGGED(a_timeout_counts_from_the_start_and_may_be_put_off),
+		RIGGED(a_timeout_that_suspended_cancels_when_it_is_to),
 		RIGGED(a_receiver_that_was_told_to_start_the_vm_is_not_cancelled),
 		RIGGED(a_signal_cancels_and_a_receiver_can_be_cancelled_and_not_set),
 	};
