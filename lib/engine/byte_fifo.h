@@ -9,7 +9,7 @@
 /**
  * @file
  * Bytes from one thread to one other, without a lock. Positions only grow; the place of position
- * p is p modulo the capacity. Carries control messages between the main lcore and a worker.
+ * p is p modulo the capacity. Carries control messages between a controller and a worker.
  */
 
 struct byte_fifo {

@@ -104,11 +104,11 @@ void engine_close(struct engine *e);
 void engine_start_worker(struct engine *e, unsigned int worker);
 /** Close all connections with a reason the peer will read; waits until they are, for a moment. */
 void engine_disconnect(struct engine *e, const char *reason);
-/** Main lcore: let time pass usefully (one lcore: a turn of the worker; else a short sleep). */
+/** Let time pass usefully (one lcore: a turn of the lane; else a short sleep). */
 void engine_pump(struct engine *e);
 /** From now on every moment counts, or does not any more. */
 void engine_hurry(struct engine *e, bool hurry);
-/** The same as idle callback. */
+/** An idle callback: with one lcore, a turn of the lane. */
 void engine_idle(void *engine);
 /** @return transport state of a worker as it last said. */
 enum migc_transport_state engine_worker_state(const struct engine *e, unsigned int worker);

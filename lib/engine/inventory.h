@@ -13,7 +13,7 @@
 /**
  * @file
  * What a destination holds, page by page, when a session takes over from a lost one: told by the
- * one, compared by the other. Main lcore.
+ * one, compared by the other. The controllers' threads.
  */
 
 /** @return the seed of the session's digests. */

@@ -49,7 +49,7 @@ struct receive_path {
 	struct stream_state *streams;
 	struct receive_block *blocks, *free_blocks;
 	struct rte_ring *failed;
-	/* shared with the main lcore */
+	/* shared with the controller */
 	uint32_t admitted;
 	uint64_t applied __attribute__((aligned(64)));
 };

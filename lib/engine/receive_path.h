@@ -17,7 +17,7 @@
  *                                    -> zero ranges: only pages that hold something are cleared
  */
 
-/** What a page of the destination held, one byte a page; workers write, the main lcore too. */
+/** What a page of the destination held, one byte a page; workers write, the controller too. */
 enum page_presence {
 	PAGE_ABSENT = 0, /**< a hole: reads as zero, must not be read */
 	PAGE_WRITTEN = 1, /**< made by this migration */
@@ -34,7 +34,7 @@ struct receive_shared {
 	uint8_t *presence[MIGC_REGIONS_MAX];
 	unsigned int block_pages, deflate_pages; /**< agreed */
 	uint32_t codecs; /**< agreed, bit per enum migc_codec_id, and MIGC_CODECS_DELTA */
-	uint32_t round; /**< main lcore: the round that blocks must belong to */
+	uint32_t round; /**< the controller's: the round that blocks must belong to */
 };
 
 struct receive_path_config {
@@ -48,7 +48,7 @@ int receive_path_create(const struct receive_path_config *config, struct receive
 			struct migc_error *err);
 void receive_path_free(struct receive_path *path);
 
-/* ---- main lcore ---- */
+/* ---- the controller ---- */
 
 /** The peer of this connection is attached to the session: blocks are taken from now on. */
 void receive_path_admit(struct receive_path *path);

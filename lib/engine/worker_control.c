@@ -48,7 +48,7 @@ int worker_on_data(void *worker, unsigned int stream, const uint8_t *data, size_
 bool worker_control(struct worker *w)
 {
 	uint64_t end = byte_fifo_written(&w->to_peer);
-	/* the main lcore has used up what it released: let the peer send as much again */
+	/* the controller has used up what it released: let the peer send as much again */
 	uint64_t used = __atomic_load_n(&w->from_peer.tail, __ATOMIC_ACQUIRE);
 	bool moved = false;
 
