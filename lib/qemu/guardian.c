@@ -42,11 +42,11 @@ static void rescue(const char *path, struct qemu_changes *changes)
 	bool stands = phase == GUARDIAN_RESUME || (phase != GUARDIAN_COMMITTED && changes->held);
 	struct migc_qemu q = {.qmp.fd = -1, .listen_fd = -1, .state_fd = -1, .changes = changes};
 	struct migc_error error = {0};
+	int rc;
 
 	if (phase == GUARDIAN_COMMITTED)
 		say("after it had told the receiver to start the VM; look at the destination "
-		    "before "
-		    "continuing this one");
+		    "before continuing this one");
 	if (nothing_changed(changes))
 		return;
 	if (phase == GUARDIAN_COMMITTED || qmp_open_again(&q.qmp, path, &error) != 0) {
@@ -58,13 +58,15 @@ static void rescue(const char *path, struct qemu_changes *changes)
 	q.info.running = true;
 	if (phase == GUARDIAN_RESUME)
 		q.switchover = SWITCHOVER_MIGRATING;
-	if (stands && migc_qemu_resume(&q, &error) == 0)
-		say("the source VM runs on");
-	else if (stands)
-		say_paused(&error);
+	rc = stands ? migc_qemu_resume(&q, &error) : 0;
 	migc_qemu_restore(&q);
 	qemu_remove_directory(&q);
 	qmp_close(&q.qmp);
+	/* last: nobody may be reading */
+	if (stands && rc == 0)
+		say("the source VM runs on");
+	else if (stands)
+		say_paused(&error);
 }
 
 static void watch(int pipe_fd, const char *path, struct qemu_changes *changes)
@@ -77,6 +79,8 @@ static void watch(int pipe_fd, const char *path, struct qemu_changes *changes)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	/* who read our words may have died with the sender: what is to be done comes first */
+	signal(SIGPIPE, SIG_IGN);
 	close(STDIN_FILENO);
 	close(STDOUT_FILENO);
 	do {

@@ -6,7 +6,9 @@
 
 #include <cmocka.h>
 
+#include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,14 +19,14 @@
 
 #define NOWHERE "/nonexistent/guest.qmp"
 
-/** @return a guardian that says what it says into a pipe. */
+/** @return a guardian whose words come out at `said`. */
 static struct migc_guardian *start(int *said)
 {
 	struct migc_guardian *g = NULL;
 	struct migc_error err = {0};
 	int ends[2], before = dup(STDERR_FILENO);
 
-	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
 	assert_int_equal(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
 	assert_int_equal(migc_guardian_start(NOWHERE, &g, &err), 0);
 	assert_int_equal(dup2(before, STDERR_FILENO), STDERR_FILENO);
@@ -106,12 +108,34 @@ static void a_sender_that_ends_by_itself_has_said_what_there_is_to_say(void **st
 	assert_string_equal(text, "");
 }
 
+static void who_reads_what_it_says_may_have_died_with_the_sender(void **state)
+{
+	struct migc_guardian *g;
+	int said, status;
+
+	(void)state;
+	/* whatever this test was started with */
+	signal(SIGPIPE, SIG_DFL);
+	g = start(&said);
+	/* the guardian has this end too: closing it is not enough */
+	shutdown(said, SHUT_RDWR);
+	close(said);
+	g->changes->phase = GUARDIAN_RESUME;
+	close(g->pipe_fd);
+	g->pipe_fd = dup(STDERR_FILENO);
+	assert_int_equal(waitpid(g->pid, &status, 0), g->pid);
+	/* not by SIGPIPE, in the middle of its work */
+	assert_true(WIFEXITED(status));
+	migc_guardian_stop(g);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_vm_that_may_be_paused_and_cannot_be_asked_is_for_a_person),
 		cmocka_unit_test(a_vm_that_runs_on_is_not_spoken_of),
 		cmocka_unit_test(after_commit_it_touches_nothing_and_says_where_to_look),
+		cmocka_unit_test(who_reads_what_it_says_may_have_died_with_the_sender),
 		cmocka_unit_test(a_sender_that_ends_by_itself_has_said_what_there_is_to_say),
 	};
 
