@@ -27,6 +27,7 @@
 
 static volatile sig_atomic_t cancelled;
 static volatile sig_atomic_t asked;
+static struct migc_bus_guard *bus_guard; /**< for the handler, which has no argument of its own */
 
 static void on_cancel(int signal)
 {
@@ -40,14 +41,18 @@ static void on_ask(int signal)
 	asked++;
 }
 
-/** Guest memory is file memory: when its file system is full, touching a page is this signal. */
-static void on_bus_error(int signal)
+/** A guest's memory fails that guest; any other is ours, and the end. */
+static void on_bus_error(int signal, siginfo_t *info, void *context)
 {
-	static const char text[] = "dpdk-migcomp: the file system behind the guest's memory is "
-				   "full (or a memory file was "
-				   "cut short): free some room and try again\n";
+	static const char text[] = "dpdk-migcomp: bus error: the huge pages or the file system "
+				   "behind our own memory are used up: free some room and try "
+				   "again\n";
 
 	(void)signal;
+	(void)context;
+	/* who sends it by kill() gives no address */
+	if (info->si_code > 0 && migc_bus_guard_handle(bus_guard, info->si_addr))
+		return;
 	control_offer_unlink();
 	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0)
 		_exit(MIGC_OUTCOME_FAILED);
@@ -64,10 +69,14 @@ static void install_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 	action.sa_handler = on_ask;
 	sigaction(SIGUSR1, &action, NULL);
-	action.sa_handler = on_bus_error;
-	sigaction(SIGBUS, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
+	/* without it each bus error is the end */
+	if (migc_bus_guard_create(&bus_guard) != 0)
+		bus_guard = NULL;
+	action.sa_sigaction = on_bus_error;
+	action.sa_flags = SA_SIGINFO;
+	sigaction(SIGBUS, &action, NULL);
 }
 
 static int open_credentials(const struct options *o, struct migc_credentials **out,
@@ -201,6 +210,7 @@ static int run(const struct options *o, struct migc_guardian *guardian)
 	console_init(&console, NULL, o->progress, &asked);
 	config.log = &console.log;
 	config.guardian = guardian;
+	config.bus_guard = bus_guard;
 	config.ctx = &console;
 	config.progress = console_progress;
 	config.state = console_state;

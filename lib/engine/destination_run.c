@@ -184,10 +184,17 @@ static void hash(struct destination *d)
 
 static void act(struct destination *d, const struct migc_action *action)
 {
+	struct migc_error lost = {0};
 	int rc;
 
 	switch (action->type) {
 	case MIGC_ACTION_SEND:
+		/* COMMIT would follow: what was written may be in nobody's memory */
+		if (action->msg->type == MIGC_MSG_READY &&
+		    migc_guestmem_check_intact(d->e->gm, &lost) != 0) {
+			fail(d, &lost);
+			break;
+		}
 		if (action->msg->type == MIGC_MSG_ROUND_DONE)
 			/* the source begins the next round only after this message */
 			__atomic_store_n(&d->e->shared.round, action->msg->round.round + 1,
@@ -252,6 +259,7 @@ static void forget_session(struct destination *d)
 	d->events.count = 0;
 	if (d->e->cancelled)
 		event_queue_add(&d->events, MIGC_EV_CANCEL);
+	d->e->memory_lost = false;
 	d->connected = false;
 	d->disconnected = false;
 	d->awaiting = false;
@@ -424,6 +432,7 @@ static void poll_outside(struct destination *d, uint64_t now_ns)
 {
 	struct migc_error error = {0};
 
+	engine_poll_memory(d->e, &d->events);
 	engine_control_destination(d->e, migc_destination_state(d->session), &d->events);
 	if (now_ns - d->tick_ns >= TICK_NS) {
 		d->tick_ns = now_ns;

@@ -55,6 +55,7 @@ struct engine {
 	uint64_t stop_ns, resumed_ns; /**< downtime, when both are set */
 	struct migc_settings settings; /**< source: as they are now */
 	bool cancelled, timed_out;
+	bool memory_lost; /**< and the session was told */
 	struct spare_cpu spare;
 	struct bandwidth bandwidth; /**< source: --max-bandwidth and the workers' shares */
 	uint64_t progress_ns, memory_ns, qemu_poll_ns, spare_ns, mean_ns;
@@ -134,6 +135,8 @@ int engine_receive(struct engine *e, unsigned int worker);
 
 /** Attach to QEMU, or to the files. */
 int engine_open_guest(struct engine *e, struct migc_error *err);
+/** Often: a guest whose memory is not all there any more fails, once a session. */
+void engine_poll_memory(struct engine *e, struct event_queue *events);
 /** Hash all regions. */
 int engine_hash(struct engine *e, struct migc_msg_digests *out);
 /** Bytes of memory that are ours: anonymous and huge pages, not the guest's. */

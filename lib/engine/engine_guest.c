@@ -37,6 +37,7 @@ int engine_open_guest(struct engine *e, struct migc_error *err)
 
 	if (rc != 0)
 		return migc_error_set(err, rc, "no memory for the guest's regions");
+	migc_guestmem_guard(e->gm, e->config->bus_guard);
 	if (e->config->qmp_path == NULL)
 		return open_files(e, err);
 	rc = migc_qemu_open(&config, &e->qemu, err);
@@ -47,6 +48,16 @@ int engine_open_guest(struct engine *e, struct migc_error *err)
 		migc_log(e->config->log, MIGC_LOG_WARNING,
 			 "the source VM is paused: at the destination it will run");
 	return migc_qemu_discover(e->qemu, e->gm, err);
+}
+
+void engine_poll_memory(struct engine *e, struct event_queue *events)
+{
+	struct migc_error error = {0};
+
+	if (e->memory_lost || migc_guestmem_check_intact(e->gm, &error) == 0)
+		return;
+	e->memory_lost = true;
+	event_queue_error(events, MIGC_EV_FAILED, &error);
 }
 
 int engine_hash(struct engine *e, struct migc_msg_digests *out)

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "migc_bus_guard.h"
 #include "migc_codec.h"
 #include "migc_control.h"
 #include "migc_dirty.h"
@@ -41,6 +42,7 @@ struct migc_engine_config {
 		*guardian; /**< source: looks after the VM should we be killed; or NULL */
 	const struct migc_engine_mem *mem;
 	unsigned int mem_count;
+	struct migc_bus_guard *bus_guard; /**< what the program's handler of SIGBUS asks; or NULL */
 
 	/* network */
 	const char *ethdev; /**< NULL: the first */

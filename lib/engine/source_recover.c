@@ -29,6 +29,7 @@ static void forget_session(struct source *s)
 		event_queue_add(&s->events, MIGC_EV_CANCEL);
 	if (s->e->timed_out && !s->e->settings.timeout_suspends)
 		event_queue_add(&s->events, MIGC_EV_TIMEOUT);
+	s->e->memory_lost = false;
 	s->connected = false;
 	s->disconnected = false;
 	s->attaching = false;

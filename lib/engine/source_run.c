@@ -277,6 +277,7 @@ static void poll_qemu(struct source *s, uint64_t now_ns)
 
 static void handle_events(struct source *s)
 {
+	struct migc_error lost = {0};
 	struct migc_action action;
 	struct migc_event event;
 
@@ -291,6 +292,12 @@ static void handle_events(struct source *s)
 			s->e->resumed_ns = event.now_ns;
 		if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_READY)
 			s->e->verified = s->e->config->verify;
+		/* the answer to it is COMMIT: what was read may have been nobody's memory */
+		if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_READY &&
+		    migc_guestmem_check_intact(s->e->gm, &lost) != 0) {
+			event.type = MIGC_EV_FAILED;
+			event.error = &lost;
+		}
 		migc_source_event(s->session, &event);
 		engine_inject_enter(s->e, migc_source_state(s->session));
 		while (!s->finished && migc_source_action(s->session, &action))
@@ -331,6 +338,7 @@ static void run(struct source *s)
 		source_poll_throttle(s, now);
 		engine_advise_ladders(s->e, now);
 		engine_share_bandwidth(s->e, now);
+		engine_poll_memory(s->e, &s->events);
 		poll_operator(s, now);
 		handle_events(s);
 		engine_tell(s->e, source_state(s));

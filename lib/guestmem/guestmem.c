@@ -16,11 +16,18 @@ int migc_guestmem_create(struct migc_guestmem **out)
 	return *out ? 0 : -ENOMEM;
 }
 
+void migc_guestmem_guard(struct migc_guestmem *gm, struct migc_bus_guard *guard)
+{
+	gm->guard = guard;
+}
+
 void migc_guestmem_free(struct migc_guestmem *gm)
 {
 	if (gm == NULL)
 		return;
 	for (unsigned int i = 0; i < gm->count; i++) {
+		if (gm->region[i].addr && gm->guard)
+			bus_guard_remove(gm->guard, gm->guarded[i]);
 		if (gm->region[i].addr)
 			munmap(gm->region[i].addr, gm->region[i].size_bytes);
 		close(gm->region[i].fd);
@@ -86,6 +93,26 @@ static uint8_t *map_aligned(const struct migc_region *region, int protection)
 	return aligned;
 }
 
+/** Is the file long enough for the region? What has no length of its own always is. */
+static bool covers(const struct migc_region *region)
+{
+	struct stat st;
+
+	return fstat(region->fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	       (uint64_t)st.st_size >= region->file_offset_bytes + region->size_bytes;
+}
+
+static int guard(struct migc_guestmem *gm, unsigned int i, int protection)
+{
+	const struct migc_region *region = &gm->region[i];
+
+	gm->covered[i] = covers(region);
+	if (gm->guard == NULL)
+		return 0;
+	gm->guarded[i] = bus_guard_add(gm->guard, region->addr, region->size_bytes, protection);
+	return gm->guarded[i] < 0 ? gm->guarded[i] : 0;
+}
+
 int guestmem_map(struct migc_guestmem *gm, struct migc_region *region, struct migc_error *err)
 {
 	int protection = region->writable ? PROT_READ | PROT_WRITE : PROT_READ;
@@ -112,9 +139,40 @@ int guestmem_map(struct migc_guestmem *gm, struct migc_region *region, struct mi
 		}
 		/* a core dump of ours must not hold a guest's memory */
 		madvise(region->addr, region->size_bytes, MADV_DONTDUMP);
+		rc = guard(gm, (unsigned int)(region - gm->region), protection);
+		if (rc != 0) {
+			munmap(region->addr, region->size_bytes);
+			region->addr = NULL;
+			close(region->fd);
+			return migc_error_set(err, rc, "more than %u memory regions",
+					      MIGC_BUS_GUARD_RANGES);
+		}
 	}
 	if (region == &gm->region[gm->count])
 		gm->count++;
+	return 0;
+}
+
+int migc_guestmem_check_intact(const struct migc_guestmem *gm, struct migc_error *err)
+{
+	for (unsigned int i = 0; i < gm->count; i++) {
+		const struct migc_region *region = &gm->region[i];
+
+		if (region->addr == NULL)
+			continue;
+		if (gm->covered[i] && !covers(region))
+			return migc_error_set(err, -EFAULT,
+					      "the file behind the guest's memory (region %s) was "
+					      "cut short",
+					      region->name);
+		if (gm->guard && bus_guard_lost(gm->guard, gm->guarded[i]))
+			return migc_error_set(err, -EFAULT,
+					      "a page of the guest's memory (region %s) is not to "
+					      "be had: the file system or the huge pages behind it "
+					      "are used up (or its memory is broken): free some "
+					      "and try again",
+					      region->name);
+	}
 	return 0;
 }
 

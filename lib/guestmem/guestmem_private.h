@@ -4,6 +4,7 @@
 
 #include <sys/stat.h>
 
+#include "bus_guard.h"
 #include "migc_guestmem.h"
 
 #define DMA_DEVICES_MAX 8u
@@ -25,6 +26,9 @@ struct guestmem_alias {
 struct migc_guestmem {
 	struct migc_region region[MIGC_REGIONS_MAX];
 	unsigned int count;
+	struct migc_bus_guard *guard; /**< or NULL */
+	int guarded[MIGC_REGIONS_MAX]; /**< number there */
+	bool covered[MIGC_REGIONS_MAX]; /**< its file was long enough when it was mapped */
 	/* dma_plan.c */
 	struct guestmem_extent extent[MIGC_DMA_MAPS_MAX];
 	struct migc_dma_range range[MIGC_DMA_MAPS_MAX]; /**< the same, as we see it, in order */

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "migc_bus_guard.h"
 #include "migc_error.h"
 #include "migc_page.h"
 #include "migc_wire.h"
@@ -34,6 +35,14 @@ struct migc_region {
 };
 
 int migc_guestmem_create(struct migc_guestmem **out);
+/** Before regions are added: what looks after them when pages of theirs are not there. */
+void migc_guestmem_guard(struct migc_guestmem *gm, struct migc_bus_guard *guard);
+/**
+ * Is all memory still there? Not when a page was touched that was not (migc_bus_guard.h), nor when
+ * a file is shorter than it was: what it had would be taken for holes. Costs little.
+ * @return 0; -EFAULT with a message that names the region.
+ */
+int migc_guestmem_check_intact(const struct migc_guestmem *gm, struct migc_error *err);
 /** Unmaps, unregisters and closes everything. */
 void migc_guestmem_free(struct migc_guestmem *gm);
 

@@ -107,3 +107,21 @@ def bandwidth_limit_holds_and_sigusr1_prints_statistics(context):
     rate = bits / (report["total-time"] / 1000)
     check(rate < 44e6, "%.0f bit/s over a limit of 40 million", rate)
     check(os.path.getsize(destination) == 32 << 20, "the destination has another size")
+
+
+@system_test(timeout=120, cases=[dict(end="sender"), dict(end="receiver")])
+def an_image_that_is_cut_short_meanwhile_is_a_failure(context, end):
+    source, destination = context.shm("source.img"), context.shm("destination.img")
+    memory_image.make_image(source, 128, memory_image.made_up(), 120)
+    sender, receiver = context.start_pair(
+        ["--mem", "ram=" + source, "--max-bandwidth", "300m", "--codec", "raw"],
+        ["--mem", "ram=" + destination], workers=1)
+    sender.wait_state("ROUND")
+    time.sleep(0.5)
+    os.truncate(source if end == "sender" else destination, 0)
+    results = {"sender": sender.expect(2, 30), "receiver": receiver.expect(2, 30)}
+    check("(region ram) was cut short" in results[end].stderr, "the %s says\n%s", end,
+          results[end].stderr)
+    # the other end is told, and does not find out by itself
+    other = results["receiver" if end == "sender" else "sender"]
+    check("cut short" in other.stderr, "the other end says\n%s", other.stderr)

@@ -2,6 +2,7 @@
 """One receiver, several guests: each comes by itself, and what becomes of one touches no other."""
 
 import json
+import os
 import re
 import signal
 import time
@@ -114,6 +115,23 @@ def one_of_two_dies_and_the_other_completes(context, who):
     party.check_moved(1)
     party.check_stayed(0)
     party.check_told(2, ["failed", "completed"])
+
+
+@system_test(timeout=300)
+def a_guest_whose_memory_is_cut_short_fails_alone(context):
+    party = Party(context, 2, SMALL)
+    for i in range(2):
+        party.send(i, SLOW)
+    for sender in party.senders:
+        sender.wait_state("ROUND")
+    # the worker of both writes to it right now: that is a bus error
+    os.truncate(party.destinations[0].files["ram0"], 0)
+    party.senders[0].expect(2, 60)
+    party.check_moved(1)
+    party.check_stayed(0)
+    reports = party.check_told(2, ["failed", "completed"])
+    error = reports[party.destinations[0].qmp_path]["error"]
+    check("cut short" in str(error), "the error is %s", error)
 
 
 @system_test(timeout=120)
