@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_lcore.h>
+#include <rte_thread.h>
 
 #include "clock.h"
+#include "dpdk_versions.h"
 #include "engine.h"
 #include "migc_receiver.h"
 
@@ -22,7 +22,7 @@ struct seat {
 	struct migc_receiver_guest *guest;
 	struct migc_engine_config config;
 	struct engine *engine;
-	pthread_t thread;
+	rte_thread_t thread;
 	bool begun;
 	uint32_t ended; /**< by its thread: all of it was given back */
 };
@@ -36,7 +36,7 @@ struct receiver {
 	void (*tell_ended)(struct migc_receiver_guest *guest);
 };
 
-static void *control(void *ctx)
+static dpdk_thread_result control(void *ctx)
 {
 	struct seat *seat = ctx;
 	struct migc_receiver_guest *guest = seat->guest;
@@ -45,7 +45,7 @@ static void *control(void *ctx)
 	seat->receiver->tell_ended(guest);
 	/* pairs with the acquire in all_ended() */
 	__atomic_store_n(&seat->ended, 1, __ATOMIC_RELEASE);
-	return NULL;
+	return 0;
 }
 
 static int begin(struct receiver *r, unsigned int i, struct migc_receiver_guest *guest)
@@ -72,7 +72,7 @@ static int begin(struct receiver *r, unsigned int i, struct migc_receiver_guest 
 	seat->engine->slot = i;
 	seat->engine->shares = true;
 	snprintf(name, sizeof(name), "guest-%u", i);
-	rc = rte_ctrl_thread_create(&seat->thread, name, NULL, control, seat);
+	rc = rte_thread_create_control(&seat->thread, name, control, seat);
 	if (rc != 0)
 		return migc_error_set(&guest->error, rc > 0 ? -rc : rc,
 				      "no thread for this guest: %s", strerror(abs(rc)));
@@ -162,7 +162,7 @@ enum migc_outcome migc_receiver_run(const struct migc_engine_config *config,
 		attend(&r);
 		for (unsigned int i = 0; i < count; i++) {
 			if (r.seats[i].begun)
-				pthread_join(r.seats[i].thread, NULL);
+				rte_thread_join(r.seats[i].thread, NULL);
 			free(r.seats[i].engine);
 		}
 		outcome = worst(guests, count);
