@@ -13,11 +13,13 @@
 
 /**
  * A device that gives nothing back for so long, with ops in flight, is dead. A device answers in
- * microseconds. What it was to compress is compressed elsewhere, without harm if it does answer
- * yet, and the guest may be stopped and waiting. What it was to decompress may end the migration.
+ * microseconds. What it was to compress, or to decompress into copies, is done elsewhere, without
+ * harm if it does answer yet; the guest may be stopped and waiting, and a receiver's lcore waits
+ * for buffers meanwhile, with all guests it serves. What it was to decompress into guest pages ends
+ * the migration.
  */
-#define DEAD_COMPRESS_MS 200u
-#define DEAD_DECOMPRESS_MS 2000u
+#define DEAD_MS 200u
+#define DEAD_WITH_PAGES_MS 2000u
 /** And it was asked so many times: it was not us who were away. */
 #define DEAD_POLLS 64u
 #define OPS 512u
@@ -117,8 +119,8 @@ int migc_codec_create(struct migc_codec_devices *devices, unsigned int worker, b
 	c->worker = worker;
 	c->serial = __atomic_fetch_add(&devices->engines, 1, __ATOMIC_RELAXED);
 	c->decompress = decompress;
-	c->dead_cycles =
-		rte_get_tsc_hz() / 1000 * (decompress ? DEAD_DECOMPRESS_MS : DEAD_COMPRESS_MS);
+	c->dead_cycles = rte_get_tsc_hz() / 1000 * DEAD_MS;
+	c->dead_with_pages_cycles = rte_get_tsc_hz() / 1000 * DEAD_WITH_PAGES_MS;
 	c->trial_cycles = rte_get_tsc_hz() / 1000 * TRIAL_MS;
 	migc_random_seed(&c->random, devices->config.inject_seed + worker);
 	take_lanes(c);
@@ -143,11 +145,20 @@ int migc_codec_create(struct migc_codec_devices *devices, unsigned int worker, b
 	return 0;
 }
 
+/** How long a lane may be silent. The lcore's own work is never silent, whatever is said here. */
+static uint64_t patience(const struct migc_codec *c, const struct codec_lane *lane)
+{
+	bool copies = lane->device->plan.hardware &&
+		      (c->devices->physical || c->devices->reaches == 0);
+
+	return !c->decompress || copies ? c->dead_cycles : c->dead_with_pages_cycles;
+}
+
 /** Ops that are still somewhere hold mbufs of our pools: get them back first. */
 static void drain_lane(struct migc_codec *c, struct codec_lane *lane)
 {
 	/* one that was given up has had its time */
-	uint64_t until = rte_rdtsc() + (lane->dead ? 0 : c->dead_cycles);
+	uint64_t until = rte_rdtsc() + (lane->dead ? 0 : patience(c, lane));
 	struct rte_comp_op *op;
 
 	for (unsigned int k = 0; k < lane->pending_count; k++)
@@ -342,7 +353,7 @@ static void dequeue(struct migc_codec *c, unsigned int index)
 		    lane->revivals < CODEC_REVIVALS_MAX)
 			complete_found(c, index);
 	} else if (lane->unusable || (lane->quiet_polls > DEAD_POLLS &&
-				      rte_rdtsc() - lane->progress_tsc > c->dead_cycles)) {
+				      rte_rdtsc() - lane->progress_tsc > patience(c, lane))) {
 		complete_lost(c, index);
 	}
 }

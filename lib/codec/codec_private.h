@@ -115,7 +115,8 @@ struct migc_codec {
 	unsigned int finished_count;
 	unsigned int at_once; /**< jobs that were done inline since the last poll */
 	unsigned int jobs; /**< submitted and not yet polled */
-	uint64_t dead_cycles;
+	uint64_t dead_cycles; /**< of silence, and a device is given up */
+	uint64_t dead_with_pages_cycles; /**< the same of one that may write to guest pages */
 	uint64_t trial_cycles; /**< between two trials of a lost device */
 	struct migc_random random;
 	struct migc_codec_stats stats;

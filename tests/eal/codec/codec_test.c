@@ -429,7 +429,7 @@ static void blocks_that_a_silent_device_holds_are_told_to_be_lost(void **state)
 	rig_compress(&compressor, &pages, &packed);
 	rig_close(&compressor);
 	rig_open(&decompressor, &out);
-	decompressor.codec->dead_cycles = 1000000;
+	decompressor.codec->dead_with_pages_cycles = 1000000;
 	rig_faults.silent_device = decompressor.codec->lane[0].device->id;
 	/* not just a block to send again: the device may yet write to the guest's pages */
 	assert_int_equal(rig_decompress(&decompressor, &pages, packed.data, packed.bytes), -EIO);

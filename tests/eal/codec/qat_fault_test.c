@@ -369,6 +369,24 @@ static void a_device_that_falls_silent_decompresses_into_copies_and_loses_nothin
 	assert_int_equal(rig_stats(&e).fallback_blocks, BLOCKS - qatlike_stats().ops);
 }
 
+/** It can harm nobody, and whoever shares the lcore waits with it. */
+static void a_silent_device_that_has_only_copies_is_given_up_as_soon_as_when_compressing(
+	void **state)
+{
+	struct migc_codec_devices_config config = faulty("gen=4,silent=100", false);
+	struct soak soak = {.blocks = 150, .seed = 1};
+	struct rig_engine e;
+
+	(void)state;
+	rig_open(&e, &config);
+	assert_true(e.codec->dead_cycles < e.codec->dead_with_pages_cycles);
+	/* for ever */
+	e.codec->dead_with_pages_cycles = UINT64_MAX;
+	e.codec->dead_cycles = rte_get_tsc_hz() / 50;
+	assert_int_equal(qat_soak_decompress(&e, &soak).failed, 0);
+	assert_int_equal(rig_stats(&e).devices_lost, 1);
+}
+
 static void a_silent_device_that_has_guest_pages_in_its_hands_is_an_error(void **state)
 {
 	struct migc_codec_devices_config config = faulty("gen=4,silent=100", false);
@@ -384,7 +402,9 @@ static void a_silent_device_that_has_guest_pages_in_its_hands_is_an_error(void *
 	assert_int_equal(
 		migc_codec_devices_reach(e.devices, (const uint8_t *)4096, UINT64_C(1) << 47), 0);
 	assert_int_equal(migc_codec_create(e.devices, 1, true, SOCKET_ID_ANY, &first, &err), 0);
-	first->dead_cycles = rte_get_tsc_hz() / 50;
+	/* the long patience is the one that counts */
+	first->dead_cycles = 0;
+	first->dead_with_pages_cycles = rte_get_tsc_hz() / 50;
 	result = qat_soak_decompress(&(struct rig_engine){.devices = e.devices, .codec = first},
 				     &soak);
 	/* those that it has; those after them are done elsewhere */
@@ -518,6 +538,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest decompressing[] = {
 		TEST(decompression_is_made_good_by_the_next_device),
 		TEST(a_device_that_falls_silent_decompresses_into_copies_and_loses_nothing),
+		TEST(a_silent_device_that_has_only_copies_is_given_up_as_soon_as_when_compressing),
 		TEST(a_silent_device_that_has_guest_pages_in_its_hands_is_an_error),
 		TEST(pages_that_a_device_cannot_get_at_are_copied),
 		TEST(with_physical_addresses_all_that_a_device_has_is_of_segments),
