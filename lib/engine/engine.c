@@ -12,8 +12,6 @@
 #include "seqlock.h"
 
 #define PROGRESS_EVERY_NS UINT64_C(100000000)
-#define MEAN_EVERY_NS UINT64_C(10000000)
-#define SPARE_EVERY_NS UINT64_C(50000000) /* five ticks of 100 Hz */
 #define MEMORY_EVERY_NS UINT64_C(250000000)
 #define ALL_CODECS ((1u << MIGC_CODEC_COUNT) - 1)
 /**
@@ -68,39 +66,6 @@ void engine_start_worker(struct engine *e, unsigned int worker)
 {
 	/* pairs with the acquire in worker_turn() */
 	__atomic_store_n(&e->workers[worker].started, 1, __ATOMIC_RELEASE);
-}
-
-static void tell_mean(struct engine *e)
-{
-	uint32_t sum = 0;
-
-	for (unsigned int i = 0; i < e->connections; i++)
-		sum += __atomic_load_n(&e->workers[i].ladder_per_mille, __ATOMIC_RELAXED);
-	for (unsigned int i = 0; i < e->connections; i++)
-		__atomic_store_n(&e->workers[i].mean_per_mille, sum / e->connections,
-				 __ATOMIC_RELAXED);
-}
-
-static void tell_spare(struct engine *e)
-{
-	spare_cpu_update(&e->spare);
-	for (unsigned int i = 0; i < e->worker_count; i++)
-		__atomic_store_n(&e->workers[i].spare_per_mille, e->spare.per_mille,
-				 __ATOMIC_RELAXED);
-}
-
-void engine_advise_ladders(struct engine *e, uint64_t now_ns)
-{
-	if (!e->config->codec_auto)
-		return;
-	if (now_ns - e->mean_ns >= MEAN_EVERY_NS) {
-		e->mean_ns = now_ns;
-		tell_mean(e);
-	}
-	if (now_ns - e->spare_ns >= SPARE_EVERY_NS) {
-		e->spare_ns = now_ns;
-		tell_spare(e);
-	}
 }
 
 static void publish_shares(struct engine *e)

@@ -10,6 +10,7 @@
 #include "event_queue.h"
 #include "lanes.h"
 #include "migc_engine.h"
+#include "migc_foot.h"
 #include "migc_guestmem.h"
 #include "migc_qemu.h"
 #include "migc_wire.h"
@@ -57,8 +58,10 @@ struct engine {
 	bool cancelled, timed_out;
 	bool memory_lost; /**< and the session was told */
 	struct spare_cpu spare;
+	struct migc_foot foot;
+	uint32_t foot_rung; /**< what the workers were told last */
 	struct bandwidth bandwidth; /**< source: --max-bandwidth and the workers' shares */
-	uint64_t progress_ns, memory_ns, qemu_poll_ns, spare_ns, mean_ns;
+	uint64_t progress_ns, memory_ns, qemu_poll_ns, spare_ns, mean_ns, foot_ns;
 	uint64_t own_bytes_peak;
 	const char *state; /**< last one told */
 	const char *state_entered; /**< last one that faults were looked for at */
@@ -115,14 +118,20 @@ void engine_idle(void *engine);
 enum migc_transport_state engine_worker_state(const struct engine *e, unsigned int worker);
 /** The failure of any worker, or NULL. */
 const struct migc_error *engine_failure(const struct engine *e);
-/** Main lcore, often: what the workers' ladders cannot know, the others and the cores. */
-void engine_advise_ladders(struct engine *e, uint64_t now_ns);
 /** Main lcore: another --max-bandwidth from now on, bits a second on the wire; 0: no limit. */
 void engine_limit_bandwidth(struct engine *e, uint64_t bits_per_s);
 /** Main lcore, often: share the limit among the workers by what they need. */
 void engine_share_bandwidth(struct engine *e, uint64_t now_ns);
 /** Tell the state if it is another than before; call progress when it is time. */
 void engine_tell(struct engine *e, const char *state);
+
+/* engine_advise.c */
+
+/**
+ * Main lcore, often: what the workers' ladders cannot know, the others and the cores.
+ * @param fed pages are handed out, and not the last ones
+ */
+void engine_advise_ladders(struct engine *e, uint64_t now_ns, bool fed);
 
 /* engine_message.c */
 

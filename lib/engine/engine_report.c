@@ -244,8 +244,8 @@ static void add_names(const struct engine *e, struct migc_report *r)
 	r->network.workers = e->connections;
 	r->compression.adapts = e->config->source && e->config->codec_auto;
 	if (e->workers && r->compression.adapts)
-		r->compression.position_per_mille =
-			__atomic_load_n(&e->workers[0].mean_per_mille, __ATOMIC_RELAXED);
+		r->compression.position_per_mille = __atomic_load_n(
+			&e->workers[0].mean_per_mille[e->foot_rung], __ATOMIC_RELAXED);
 	snprintf(r->compression.codec, sizeof(r->compression.codec), "%s",
 		 !e->config->source      ? "any"
 		 : e->config->codec_auto ? "auto"

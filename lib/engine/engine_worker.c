@@ -75,6 +75,7 @@ static int open_worker(struct engine *e, unsigned int i, struct migc_error *err)
 	w->first_peer = e->config->source ? e->config->connect.ip : 0;
 	w->peer_since_ns = e->renewed_ns;
 	w->tx_bits_per_s = e->bandwidth.share_bits_per_s[i];
+	w->foot_rung = e->foot_rung;
 	if (byte_fifo_init(&w->to_peer, WORKER_FIFO_BYTES) != 0 ||
 	    byte_fifo_init(&w->from_peer, WORKER_FIFO_BYTES) != 0)
 		return migc_error_set(err, -ENOMEM, "no memory for worker %u: give EAL more (-m)",

@@ -12,9 +12,6 @@
 #include "lane.h"
 #include "seqlock.h"
 
-/** Bytes of frames in a turn that say something of their cost, and what no page costs. */
-#define COST_BYTES_MIN 32768u
-#define COST_CYCLES_MAX UINT64_C(1000000)
 #define PUBLISH_EVERY_NS UINT64_C(2000000)
 /** Turns without work before the first sleep; a pause between two where the CPU has TPAUSE. */
 #define IDLE_TURNS_PAUSE 8u
@@ -102,22 +99,6 @@ static void moderate(struct lane *l, unsigned int packets)
 		l->sleep_ns = RTE_MIN(l->sleep_ns + l->sleep_ns / 4, SLEEP_MAX_NS);
 }
 
-/** What sending costs is told to the ladders: a part of it is the port's and the kernel's. */
-static unsigned int transmit(struct lane *l, uint64_t now)
-{
-	uint64_t begin = rte_rdtsc(), bytes = l->counters.wire_bytes, cost;
-	unsigned int packets = lane_transmit(l, now);
-
-	bytes = l->counters.wire_bytes - bytes;
-	if (bytes < COST_BYTES_MIN)
-		return packets;
-	cost = (rte_rdtsc() - begin) * MIGC_PAGE_BYTES / bytes;
-	if (l->send_cycles)
-		cost = ((uint64_t)l->send_cycles * 15 + RTE_MIN(cost, COST_CYCLES_MAX)) / 16;
-	l->send_cycles = (uint32_t)RTE_MIN(cost, COST_CYCLES_MAX);
-	return packets;
-}
-
 bool lane_turn(struct lane *l)
 {
 	uint64_t now = clock_now_ns();
@@ -131,7 +112,7 @@ bool lane_turn(struct lane *l)
 	busy = packets > 0;
 	for (unsigned int i = 0; i < l->active_count; i++)
 		busy |= worker_turn(l->active[i], now);
-	packets += transmit(l, now);
+	packets += lane_transmit(l, now);
 	busy |= packets > 0;
 	if (busy && l->slept)
 		moderate(l, packets);

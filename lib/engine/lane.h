@@ -72,7 +72,6 @@ struct lane {
 	bool slept; /**< and nothing came since */
 	uint32_t sleep_ns; /**< how long, next time */
 	uint64_t publish_ns;
-	uint32_t send_cycles; /**< a page of frames costs in lane_transmit(), EWMA; 0: not known */
 	uint64_t power_pause_cycles; /**< a longer pause that the CPU has (TPAUSE); 0: none */
 
 	/* written by controllers, seldom: the lane reads it in its own cache */

@@ -50,7 +50,6 @@ struct send_path {
 	bool adapts; /**< the ladder chooses for each block; else: */
 	enum migc_codec_id codec_id;
 	struct migc_ladder ladder;
-	uint32_t lz4_cycles; /**< a page costs to compress by LZ4, EWMA; 0: not known */
 	uint64_t unsent_max; /**< bytes that may wait for a packet */
 	bool held; /**< since the last turn, blocks could not be begun for want of room ahead */
 	struct migc_dirty *dirty;
@@ -83,6 +82,7 @@ struct send_path {
 	uint64_t done
 		__attribute__((aligned(64))); /**< spans whose blocks are all in the transport */
 	uint64_t blocks_sent;
+	uint64_t pages_sent; /**< in blocks with data */
 };
 
 struct send_block *send_block_get(struct send_path *path);

@@ -56,17 +56,6 @@ enum migc_codec_id send_codec_choose(struct send_path *path, struct send_block *
 	return migc_ladder_choose(&path->ladder, block->known);
 }
 
-void send_codec_cost(struct send_path *path, const struct send_block *block, uint64_t cycles)
-{
-	uint64_t cost = cycles / block->pages.count;
-
-	if (block->job.codec != MIGC_CODEC_LZ4 || block->delta || block->job.status != 0)
-		return;
-	if (path->lz4_cycles)
-		cost = ((uint64_t)path->lz4_cycles * 15 + cost) / 16;
-	path->lz4_cycles = (uint32_t)RTE_MIN(cost, UINT32_MAX);
-}
-
 void send_codec_done(struct send_path *path, const struct send_block *block)
 {
 	/* what a device could not do says nothing of the pages */
@@ -98,6 +87,7 @@ void send_codec_turn(struct send_path *path, uint64_t now_ns)
 	enum migc_ladder_state state = MIGC_LADDER_WORKING;
 	struct worker *w = path->worker;
 	uint64_t window_bytes, free_bytes;
+	uint32_t foot;
 
 	migc_transport_window(path->worker->transport, &window_bytes, &free_bytes);
 	path->unsent_max = window_bytes < UNSENT_BYTES_MIN   ? UNSENT_BYTES_MIN
@@ -112,16 +102,19 @@ void send_codec_turn(struct send_path *path, uint64_t now_ns)
 	else if (is_starved(path, now_ns))
 		state = MIGC_LADDER_STARVED;
 	path->held = false;
+	/* what was held up or starved was so with the foot of before: at most a turn of it is lost
+	 */
+	foot = __atomic_load_n(&w->foot_rung, __ATOMIC_RELAXED);
+	migc_ladder_set_foot(&path->ladder, foot);
 	if (window_bytes)
 		migc_ladder_set_free_window(&path->ladder,
 					    (uint32_t)(free_bytes * 1000 / window_bytes));
 	migc_ladder_set_spare(&path->ladder,
 			      __atomic_load_n(&w->spare_per_mille, __ATOMIC_RELAXED));
-	migc_ladder_set_costs(&path->ladder, w->lane->send_cycles, path->lz4_cycles);
 	if (w->count > 1)
 		migc_ladder_set_mean(&path->ladder,
-				     __atomic_load_n(&w->mean_per_mille, __ATOMIC_RELAXED));
+				     __atomic_load_n(&w->mean_per_mille[foot], __ATOMIC_RELAXED));
 	migc_ladder_turn(&path->ladder, now_ns, state);
-	__atomic_store_n(&w->ladder_per_mille, migc_ladder_position(&path->ladder),
+	__atomic_store_n(&w->ladder_per_mille[foot], migc_ladder_position(&path->ladder),
 			 __ATOMIC_RELAXED);
 }

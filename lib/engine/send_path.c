@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <rte_ring.h>
 
@@ -112,6 +111,11 @@ uint64_t send_path_blocks(const struct send_path *path)
 	return __atomic_load_n(&path->blocks_sent, __ATOMIC_RELAXED);
 }
 
+uint64_t send_path_pages(const struct send_path *path)
+{
+	return __atomic_load_n(&path->pages_sent, __ATOMIC_RELAXED);
+}
+
 /** The next stream with room for a whole block, round robin; -1: none now. */
 static int pick_stream(struct send_path *path, unsigned int slices)
 {
@@ -147,6 +151,9 @@ static bool send_block(struct send_path *path, struct send_block *block)
 		return false;
 	send_block_count(path, block);
 	__atomic_store_n(&path->blocks_sent, path->blocks_sent + 1, __ATOMIC_RELAXED);
+	if (!block->zero)
+		__atomic_store_n(&path->pages_sent, path->pages_sent + block->pages.count,
+				 __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -200,8 +207,6 @@ static bool collect_compressed(struct send_path *path)
 /** A block whose pages are known. */
 static void start_block(struct send_path *path, struct send_block *block)
 {
-	uint64_t begin;
-
 	block->job.codec = send_codec_choose(path, block);
 	if (block->job.codec == MIGC_CODEC_RAW) {
 		send_block_compressed(path, block);
@@ -209,7 +214,6 @@ static void start_block(struct send_path *path, struct send_block *block)
 		return;
 	}
 	block->job.cookie = block;
-	begin = rte_rdtsc();
 	if (migc_codec_submit(path->codec, &block->job) != 0) {
 		block->job.data_bytes = 0;
 		send_block_compressed(path, block);
@@ -217,7 +221,6 @@ static void start_block(struct send_path *path, struct send_block *block)
 		return;
 	}
 	path->in_codec++;
-	send_codec_cost(path, block, rte_rdtsc() - begin);
 }
 
 static void start_pages(struct send_path *path, struct send_block *block)

@@ -41,6 +41,7 @@ static void begin_round(struct source *s, const struct migc_action *action)
 			s->e->setup_end_ns = clock_now_ns();
 		/* what was spare while there was nothing to send says nothing */
 		spare_cpu_init(&s->e->spare, &s->e->spare.cpus);
+		migc_foot_init(&s->e->foot);
 		rc = send_holes(s, true);
 		/* poll_peer() will see why */
 		if (rc == -ECONNRESET)
@@ -336,7 +337,7 @@ static void run(struct source *s)
 			poll_saving(s);
 		poll_qemu(s, now);
 		source_poll_throttle(s, now);
-		engine_advise_ladders(s->e, now);
+		engine_advise_ladders(s->e, now, s->feeding && !s->final);
 		engine_share_bandwidth(s->e, now);
 		engine_poll_memory(s->e, &s->events);
 		poll_operator(s, now);

@@ -48,29 +48,32 @@ void migc_ladder_init(struct migc_ladder *l, uint32_t codecs, bool device, uint3
 	l->speed = l->top / FULLY_HELD_TO_TOP_NS;
 	l->spare_per_mille = l->free_per_mille = 1000;
 	l->mean = -1;
+	for (uint32_t foot = 1; foot < MIGC_LADDER_FEET && foot < l->rungs; foot++)
+		l->law[foot].position = (int64_t)foot << 32;
 	migc_ladder_trust_looks(&l->looks);
 }
 
 static void change_gear(struct migc_ladder *l, int64_t net_ns, uint64_t window_ns)
 {
+	struct migc_ladder_law *law = &l->law[l->foot];
 	uint64_t size = (uint64_t)(net_ns < 0 ? -net_ns : net_ns);
 	int32_t direction = net_ns < 0 ? -1 : 1;
 
 	if (size <= window_ns >> LEAN_SHIFT)
 		return;
-	if (direction == l->direction) {
-		l->run++;
-		if (l->run > RUN_LONG && l->gear > 0)
-			l->gear--;
+	if (direction == law->direction) {
+		law->run++;
+		if (law->run > RUN_LONG && law->gear > 0)
+			law->gear--;
 		return;
 	}
-	if (l->direction != 0) {
+	if (law->direction != 0) {
 		l->stats.turned++;
-		if (l->gear < GEAR_SLOWEST)
-			l->gear++;
+		if (law->gear < GEAR_SLOWEST)
+			law->gear++;
 	}
-	l->direction = direction;
-	l->run = 1;
+	law->direction = direction;
+	law->run = 1;
 }
 
 static int64_t clamp(int64_t value, int64_t least, int64_t most)
@@ -80,19 +83,25 @@ static int64_t clamp(int64_t value, int64_t least, int64_t most)
 
 static int64_t pull(const struct migc_ladder *l)
 {
-	return l->mean < 0 ? 0 : (l->mean - l->position) / PULL;
+	return l->mean < 0 ? 0 : (l->mean - l->law[l->foot].position) / PULL;
+}
+
+static void begin_window(struct migc_ladder *l)
+{
+	l->window_ns = l->held_ns = l->starved_ns = 0;
 }
 
 static void end_window(struct migc_ladder *l)
 {
+	struct migc_ladder_law *law = &l->law[l->foot];
 	uint64_t spare_ns = l->window_ns * l->spare_per_mille / 1000;
 	uint64_t held_ns = l->held_ns < spare_ns ? l->held_ns : spare_ns;
 	int64_t net_ns = clamp((int64_t)(held_ns - l->starved_ns), -STEP_NS_MAX, STEP_NS_MAX);
 
 	change_gear(l, net_ns, l->window_ns);
-	l->position =
-		clamp(l->position + net_ns * l->speed / (1 << l->gear) + pull(l), l->foot, l->top);
-	l->window_ns = l->held_ns = l->starved_ns = 0;
+	law->position = clamp(law->position + net_ns * l->speed / (1 << law->gear) + pull(l),
+			      (int64_t)l->foot << 32, l->top);
+	begin_window(l);
 }
 
 void migc_ladder_turn(struct migc_ladder *l, uint64_t now_ns, enum migc_ladder_state state)
@@ -127,28 +136,22 @@ void migc_ladder_set_free_window(struct migc_ladder *l, uint32_t per_mille)
 
 void migc_ladder_set_mean(struct migc_ladder *l, uint32_t per_mille)
 {
-	l->mean = clamp((int64_t)(((uint64_t)per_mille << 32) / 1000), l->foot, l->top);
+	l->mean = clamp((int64_t)(((uint64_t)per_mille << 32) / 1000), (int64_t)l->foot << 32,
+			l->top);
 }
 
-void migc_ladder_set_costs(struct migc_ladder *l, uint32_t send, uint32_t compress)
+void migc_ladder_set_foot(struct migc_ladder *l, uint32_t rung)
 {
-	uint32_t share = l->rungs > 1 ? l->wire_share[l->rung[1]] : 0;
-	uint64_t saved;
-
-	if (share == 0 || send == 0 || compress == 0)
+	if (rung >= l->rungs || rung >= MIGC_LADDER_FEET)
+		rung = 0;
+	if (rung == l->foot)
 		return;
-	/* what the sender saves, and the receiver half as much again: what it saves of the way less
-	 * what it decompresses */
-	saved = (uint64_t)send * (SHARE_ONE - share) * 3 / 2 / SHARE_ONE;
-	/* up at a tenth more and down at a quarter less: less is sent once it is up, which makes
-	 * sending cheaper where the port is what held it up */
-	if (saved > compress + compress / 10)
-		l->foot = INT64_C(1) << 32;
-	else if (saved < compress - compress / 4)
-		l->foot = 0;
+	l->foot = rung;
+	l->mean = -1;
+	begin_window(l);
 }
 
 uint32_t migc_ladder_position(const struct migc_ladder *l)
 {
-	return (uint32_t)((uint64_t)l->position * 1000 >> 32);
+	return (uint32_t)((uint64_t)l->law[l->foot].position * 1000 >> 32);
 }

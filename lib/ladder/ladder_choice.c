@@ -32,7 +32,7 @@ static bool denser_than_device(const struct migc_ladder *l)
 
 static enum migc_codec_id pick(struct migc_ladder *l, bool device_room)
 {
-	uint64_t position = (uint64_t)l->position;
+	uint64_t position = (uint64_t)l->law[l->foot].position;
 	uint64_t densest = (uint64_t)(l->rungs - 1) << 32;
 
 	if (l->device && device_room) {
@@ -68,7 +68,7 @@ enum migc_codec_id migc_ladder_choose(struct migc_ladder *l, uint32_t known)
 
 enum migc_codec_id migc_ladder_choose_sparse(const struct migc_ladder *l, uint32_t known)
 {
-	uint64_t rung = ((uint64_t)l->position + (UINT64_C(1) << 31)) >> 32;
+	uint64_t rung = ((uint64_t)l->law[l->foot].position + (UINT64_C(1) << 31)) >> 32;
 
 	if (l->device && known & MIGC_LADDER_DEVICE_ROOM)
 		return MIGC_CODEC_DEFLATE;

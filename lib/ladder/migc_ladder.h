@@ -63,21 +63,31 @@ struct migc_ladder_stats {
 	uint64_t turned; /**< changes of direction */
 };
 
+/** Feet that the ladder may have: raw, and the rung above it. */
+#define MIGC_LADDER_FEET 2u
+
+/** What the law has found with one foot: each foot has a state of its own. */
+struct migc_ladder_law {
+	int64_t position; /**< rungs, 32 fractional bits */
+	uint32_t gear; /**< steps are divided by 2^gear */
+	uint32_t run; /**< windows in a row in `direction` */
+	int32_t direction;
+};
+
 /** Fields are the ladder's own. */
 struct migc_ladder {
 	enum migc_codec_id rung[MIGC_CODEC_COUNT];
 	uint32_t rungs; /**< 1.. */
 	bool device;
-	int64_t position, foot, top; /**< rungs, 32 fractional bits */
+	int64_t top; /**< rungs, 32 fractional bits */
+	struct migc_ladder_law law[MIGC_LADDER_FEET];
+	uint32_t foot; /**< rung that the position does not go below: which law is at work */
 	int64_t speed; /**< of position, a nanosecond, at full deflection */
 	uint32_t carry; /**< of error diffusion, 32 fractional bits */
 	uint64_t last_ns; /**< the call before; 0: none yet */
 	uint64_t window_ns, held_ns, starved_ns; /**< collected in this window */
 	uint32_t spare_per_mille, free_per_mille;
 	int64_t mean; /**< position of all workers; -1: not told */
-	uint32_t gear; /**< steps are divided by 2^gear */
-	uint32_t run; /**< windows in a row in `direction` */
-	int32_t direction;
 	struct migc_ladder_history history[MIGC_CODEC_COUNT];
 	struct migc_ladder_history looks; /**< blocks that looked incompressible and were */
 	uint32_t wire_share[MIGC_CODEC_COUNT]; /**< bytes out a byte in, EWMA, 16 fractional bits */
@@ -141,19 +151,18 @@ void migc_ladder_set_spare(struct migc_ladder *l, uint32_t per_mille);
 void migc_ladder_set_free_window(struct migc_ladder *l, uint32_t per_mille);
 
 /**
- * The mean of migc_ladder_position() of all workers, to be told each 10 ms or so where there are
- * several. Links are not shared evenly between connections; without this, one that gets more goes
- * cheap, fills the link with it, and the others go dense and wait. Never told: each for itself.
+ * The mean of migc_ladder_position() of all workers with this foot, to be told each 10 ms or so
+ * where there are several. Links are not shared evenly between connections; without this, one that
+ * gets more goes cheap, fills the link with it, and the others go dense and wait. Never told: each
+ * for itself.
  */
 void migc_ladder_set_mean(struct migc_ladder *l, uint32_t per_mille);
 
 /**
- * What a page costs the worker, in cycles or any other unit: to send it raw, all of the way to the
- * port, and to compress it by the rung above raw. Where that rung saves more of the way than it
- * costs, raw is not the cheap end, and the ladder's foot is one rung up. Never told, or 0: it is
- * not known, raw is the foot.
+ * The rung below which the position does not go: 0, raw, or 1 (migc_foot.h finds out which). The
+ * law goes on where it was with this foot, and its mean is to be told anew.
  */
-void migc_ladder_set_costs(struct migc_ladder *l, uint32_t send, uint32_t compress);
+void migc_ladder_set_foot(struct migc_ladder *l, uint32_t rung);
 
 /** @return the position: 1000 a rung. With a device, 1000 * rungs: it is wholly relieved. */
 uint32_t migc_ladder_position(const struct migc_ladder *l);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "migc_foot.h"
 #include "migc_random.h"
 
 #define STEP_NS 50000.0
@@ -15,6 +16,7 @@
 #define SPARE_EVERY_NS 100000000.0
 #define SPARE_TICK_NS 10000000.0
 #define MEAN_STEPS 200u /* 10 ms */
+#define FOOT_STEPS 20u /* 1 ms */
 #define FIFO_BLOCKS 65536u
 #define ACK_STEPS 2048u
 #define DEVICE_DEPTH_NS 500000.0
@@ -95,6 +97,8 @@ struct sim {
 	double device_busy_ns;
 	struct sim_flow flow[SIM_WORKERS_MAX];
 	struct sim_core core[2 * SIM_WORKERS_MAX];
+	struct migc_foot foot;
+	double guest_sent;
 	struct sim_result *out;
 };
 
@@ -175,6 +179,7 @@ static void finish_block(struct sim_flow *f)
 	f->busy = false;
 	f->unsent += f->block.wire;
 	f->sim->out->wire_bytes += f->block.wire;
+	f->sim->guest_sent += f->block.guest;
 	f->fifo[f->fifo_tail++ % FIFO_BLOCKS] = f->block;
 	if (f->fifo_tail - f->fifo_head == 1)
 		f->head_left = f->block.wire;
@@ -410,18 +415,32 @@ static void run_cores(struct sim *s)
 	level_runtimes(s);
 	for (unsigned int i = 0; i < cores; i++)
 		run_shared_core(s, i, cores);
-	if (s->setup->tells_spare && s->step % (uint64_t)(SPARE_EVERY_NS / STEP_NS) == 0)
+	if (s->setup->tells_spare && s->step && s->step % (uint64_t)(SPARE_EVERY_NS / STEP_NS) == 0)
 		tell_spare(s);
+}
+
+static uint32_t mean_position(const struct sim *s)
+{
+	uint32_t sum = 0;
+
+	for (unsigned int i = 0; i < s->setup->workers; i++)
+		sum += migc_ladder_position(&s->flow[i].ladder);
+	return sum / s->setup->workers;
 }
 
 static void tell_mean(struct sim *s)
 {
-	uint64_t sum = 0;
+	for (unsigned int i = 0; i < s->setup->workers; i++)
+		migc_ladder_set_mean(&s->flow[i].ladder, mean_position(s));
+}
+
+static void tell_foot(struct sim *s)
+{
+	uint32_t foot = migc_foot_turn(&s->foot, (uint64_t)s->now_ns + 1, (uint64_t)s->guest_sent,
+				       mean_position(s), true);
 
 	for (unsigned int i = 0; i < s->setup->workers; i++)
-		sum += migc_ladder_position(&s->flow[i].ladder);
-	for (unsigned int i = 0; i < s->setup->workers; i++)
-		migc_ladder_set_mean(&s->flow[i].ladder, (uint32_t)(sum / s->setup->workers));
+		migc_ladder_set_foot(&s->flow[i].ladder, foot);
 }
 
 static void run_link(struct sim *s)
@@ -447,6 +466,7 @@ static struct sim *create(const struct sim_setup *setup, int codec, struct sim_r
 	s->setup = setup;
 	s->fixed = codec;
 	s->out = out;
+	migc_foot_init(&s->foot);
 	for (unsigned int i = 0; i < setup->workers; i++) {
 		struct sim_flow *f = &s->flow[i];
 
@@ -490,9 +510,12 @@ void sim_run(const struct sim_setup *setup, int codec, struct sim_result *out)
 		run_link(s);
 		if (!setup->alone && setup->workers > 1 && s->step % MEAN_STEPS == 0)
 			tell_mean(s);
+		if (s->step % FOOT_STEPS == 0)
+			tell_foot(s);
 		out->guest_at[(unsigned int)(s->now_ns / (setup->seconds * 1e9) * SIM_MARKS)] =
 			out->guest_bytes;
-		if (s->now_ns >= setup->settle_seconds * 1e9) {
+		/* a trial is no oscillation */
+		if (s->now_ns >= setup->settle_seconds * 1e9 && s->foot.phase == MIGC_FOOT_REST) {
 			sum += position(s);
 			squares += position(s) * position(s);
 			n++;

@@ -111,7 +111,7 @@ static void the_mix_is_even(void **state)
 	migc_ladder_init(&l, BIT(MIGC_CODEC_LZ4), false, 0);
 	for (unsigned int share = 1; share < 16; share++) {
 		/* of each 16 in a row, `share` are dense, give or take one */
-		l.position = (int64_t)share << 28;
+		l.law[0].position = (int64_t)share << 28;
 		for (unsigned int i = 0; i < 64; i++) {
 			unsigned int dense = count(&l, 16, 0, 20000, MIGC_CODEC_LZ4);
 
@@ -226,9 +226,9 @@ static void one_codec_that_fails_says_nothing_of_another(void **state)
 
 	(void)state;
 	migc_ladder_init(&l, BIT(MIGC_CODEC_LZ4) | BIT(MIGC_CODEC_ZSTD), false, 0);
-	l.position = INT64_C(1) << 32;
+	l.law[0].position = INT64_C(1) << 32;
 	count(&l, 100, 0, 0, MIGC_CODEC_LZ4);
-	l.position = INT64_C(2) << 32;
+	l.law[0].position = INT64_C(2) << 32;
 	assert_int_equal(count(&l, 100, 0, 20000, MIGC_CODEC_ZSTD), 100);
 }
 
@@ -263,7 +263,7 @@ static void a_device_takes_what_it_has_room_for(void **state)
 	migc_ladder_init(&l, ALL, true, 0);
 	assert_int_equal(count(&l, 100, MIGC_LADDER_DEVICE_ROOM, 20000, MIGC_CODEC_DEFLATE), 100);
 	assert_int_equal(count(&l, 100, 0, 20000, MIGC_CODEC_RAW), 100);
-	l.position = INT64_C(2) << 32;
+	l.law[0].position = INT64_C(2) << 32;
 	assert_int_equal(count(&l, 100, MIGC_LADDER_DEVICE_ROOM, 20000, MIGC_CODEC_DEFLATE), 100);
 	assert_int_equal(count(&l, 100, 0, 20000, MIGC_CODEC_ZSTD), 100);
 }
@@ -310,31 +310,30 @@ static void changes_of_direction_slow_it_down(void **state)
 	assert_in_range(high - low, 0, 60);
 }
 
-static void the_foot_is_the_cheapest_of_raw_and_the_rung_above(void **state)
+static void each_foot_has_a_position_of_its_own(void **state)
 {
 	struct migc_ladder l;
 
 	(void)state;
 	migc_ladder_init(&l, ALL, false, 0);
-	/* not known what LZ4 saves: raw is the foot */
-	migc_ladder_set_costs(&l, 1000, 100);
-	pass(&l, 50, MIGC_LADDER_STARVED);
-	assert_int_equal(migc_ladder_position(&l), 0);
-	migc_ladder_block(&l, MIGC_CODEC_LZ4, IN_BYTES, IN_BYTES / 2, 0);
-	/* half of the way saved, and a quarter at the receiver: 750 of 1000 */
-	migc_ladder_set_costs(&l, 1000, 740);
-	pass(&l, 50, MIGC_LADDER_STARVED);
-	assert_int_equal(migc_ladder_position(&l), 0);
-	migc_ladder_set_costs(&l, 1000, 600);
+	pass(&l, 20, MIGC_LADDER_HELD);
+	assert_in_range(migc_ladder_position(&l), 100, 900);
+	uint32_t raw_foot = migc_ladder_position(&l);
+
+	migc_ladder_set_foot(&l, 1);
+	assert_int_equal(migc_ladder_position(&l), 1000);
 	pass(&l, 50, MIGC_LADDER_STARVED);
 	assert_int_equal(migc_ladder_position(&l), 1000);
 	assert_int_equal(count(&l, 100, 0, IN_BYTES / 2, MIGC_CODEC_LZ4), 100);
-	/* a little dearer does not bring it down, much dearer does */
-	migc_ladder_set_costs(&l, 1000, 900);
-	pass(&l, 50, MIGC_LADDER_STARVED);
-	assert_int_equal(migc_ladder_position(&l), 1000);
-	migc_ladder_set_costs(&l, 1000, 1100);
-	pass(&l, 400, MIGC_LADDER_STARVED);
+	pass(&l, 50, MIGC_LADDER_HELD);
+	assert_in_range(migc_ladder_position(&l), 1100, 3000);
+	migc_ladder_set_foot(&l, 0);
+	assert_int_equal(migc_ladder_position(&l), raw_foot);
+	/* there is no such rung */
+	migc_ladder_set_foot(&l, 2);
+	assert_int_equal(migc_ladder_position(&l), raw_foot);
+	migc_ladder_init(&l, 1u << MIGC_CODEC_RAW, false, 0);
+	migc_ladder_set_foot(&l, 1);
 	assert_int_equal(migc_ladder_position(&l), 0);
 }
 
@@ -342,7 +341,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starts_raw),
-		cmocka_unit_test(the_foot_is_the_cheapest_of_raw_and_the_rung_above),
+		cmocka_unit_test(each_foot_has_a_position_of_its_own),
 		cmocka_unit_test(any_set_of_codecs_works_and_no_other_is_chosen),
 		cmocka_unit_test(held_up_goes_to_the_densest_and_starved_to_raw),
 		cmocka_unit_test(work_and_want_of_pages_move_nothing),

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "migc_foot.h"
+
+#define NS_PER_MS UINT64_C(1000000)
+
+/* A migration whose speed depends on the foot, in steps of a millisecond. */
+struct run {
+	struct migc_foot foot;
+	uint64_t now_ns, bytes;
+	uint64_t bytes_per_ms[2]; /* by foot */
+	uint32_t position[2];
+	uint32_t last;
+	uint64_t ms[2]; /* spent with each foot */
+	bool fed;
+};
+
+static void begin(struct run *r, uint64_t raw, uint64_t lz4)
+{
+	*r = (struct run){
+		.now_ns = 5, .bytes_per_ms = {raw, lz4}, .position = {300, 1000}, .fed = true};
+	migc_foot_init(&r->foot);
+}
+
+static void pass(struct run *r, unsigned int ms)
+{
+	for (unsigned int i = 0; i < ms; i++) {
+		r->last =
+			migc_foot_turn(&r->foot, r->now_ns, r->bytes, r->position[r->last], r->fed);
+		r->bytes += r->bytes_per_ms[r->last];
+		r->ms[r->last]++;
+		r->now_ns += NS_PER_MS;
+	}
+}
+
+static void begins_with_raw_and_keeps_it_where_it_is_faster(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, 1000, 500);
+	pass(&r, 140);
+	assert_int_equal(r.ms[1], 0);
+	pass(&r, 1860);
+	assert_int_equal(r.foot.changes, 0);
+	assert_int_equal(r.last, 0);
+	/* one look at it, in 2 s: nobody needs two pairs to see that */
+	assert_int_equal(r.foot.trials, 1);
+	assert_in_range(r.ms[1], 40, 45);
+}
+
+static void takes_the_rung_above_where_more_goes(void **state)
+{
+	static const uint64_t lz4[] = {1040, 1120, 1200, 2000, UINT64_C(1) << 33};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lz4) / sizeof(lz4[0]); i++) {
+		struct run r;
+
+		begin(&r, 1000, lz4[i]);
+		pass(&r, 900);
+		assert_int_equal(r.last, 1);
+		assert_int_equal(r.foot.changes, 1);
+	}
+}
+
+static void a_draw_changes_nothing_and_is_tried_more_and_more_rarely(void **state)
+{
+	struct run r;
+	uint64_t early;
+
+	(void)state;
+	begin(&r, 1000, 1020);
+	pass(&r, 3000);
+	assert_int_equal(r.foot.changes, 0);
+	early = r.foot.trials;
+	assert_in_range(early, 2, 3);
+	pass(&r, 20000);
+	/* 4 s of rest and 12 windows of 40 ms each */
+	assert_in_range(r.foot.trials - early, 4, 5);
+	assert_int_equal(r.foot.changes, 0);
+}
+
+static void goes_back_when_raw_has_become_faster(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, 1000, 1500);
+	pass(&r, 1000);
+	assert_int_equal(r.last, 1);
+	r.bytes_per_ms[0] = 3000;
+	pass(&r, 5000);
+	assert_int_equal(r.foot.changes, 2);
+	assert_int_equal(r.foot.kept, 0);
+}
+
+static void what_grows_evenly_counts_for_both(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, 1000, 1000);
+	for (unsigned int i = 0; i < 600; i++) {
+		/* 10 % in each pair, whatever the foot */
+		r.bytes_per_ms[0] = r.bytes_per_ms[1] = 1000 + i * 4 / 3;
+		pass(&r, 1);
+	}
+	assert_int_equal(r.foot.changes, 0);
+}
+
+static void where_both_feet_are_too_low_nothing_is_tried(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, 1000, 2000);
+	r.position[0] = r.position[1] = 1900;
+	pass(&r, 5000);
+	assert_int_equal(r.ms[1], 0);
+	r.position[0] = 900;
+	pass(&r, 300);
+	assert_int_equal(r.last, 1);
+}
+
+static void a_trial_without_pages_is_none(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, 1000, 2000);
+	pass(&r, 210);
+	assert_int_equal(r.foot.phase == MIGC_FOOT_REST, false);
+	r.fed = false;
+	pass(&r, 1);
+	assert_int_equal(r.last, 0);
+	pass(&r, 5000);
+	assert_int_equal(r.foot.trials, 0);
+	/* and the count of pages begins anew with other workers */
+	r.bytes = 0;
+	r.fed = true;
+	pass(&r, 140);
+	assert_int_equal(r.foot.trials, 0);
+	pass(&r, 200);
+	assert_int_equal(r.foot.trials, 1);
+	assert_int_equal(r.last, 1);
+}
+
+static void nothing_goes_at_all(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, 0, 0);
+	pass(&r, 5000);
+	assert_int_equal(r.foot.changes, 0);
+	assert_int_equal(r.foot.kept, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(begins_with_raw_and_keeps_it_where_it_is_faster),
+		cmocka_unit_test(takes_the_rung_above_where_more_goes),
+		cmocka_unit_test(a_draw_changes_nothing_and_is_tried_more_and_more_rarely),
+		cmocka_unit_test(goes_back_when_raw_has_become_faster),
+		cmocka_unit_test(what_grows_evenly_counts_for_both),
+		cmocka_unit_test(where_both_feet_are_too_low_nothing_is_tried),
+		cmocka_unit_test(a_trial_without_pages_is_none),
+		cmocka_unit_test(nothing_goes_at_all),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
