@@ -21,9 +21,7 @@ int inline_create(struct migc_codec *codec)
 
 		if (method == NULL || !(config->codecs & 1u << id))
 			continue;
-		codec->method[id] = method->create(codec->decompress,
-						   id == MIGC_CODEC_LZ4 ? config->lz4_acceleration
-									: config->zstd_level);
+		codec->method[id] = method->create(codec->decompress, config->zstd_level);
 		if (codec->method[id] == NULL)
 			return -ENOMEM;
 	}
@@ -72,7 +70,7 @@ static int compress(struct migc_codec *codec, const struct codec_method *method,
 {
 	size_t length = (size_t)job->pages * MIGC_PAGE_BYTES;
 	size_t made = method->compress(codec->method[job->codec], codec->packed, length - 1,
-				       gather(codec, job), length);
+				       gather(codec, job), length, job->acceleration);
 
 	if (made == 0) {
 		codec->stats.did_not_shrink++;

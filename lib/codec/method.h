@@ -18,14 +18,17 @@ struct codec_method {
 	enum migc_codec_id id;
 	const char *name;
 	/**
-	 * @param level of compression: Zstandard's, LZ4's acceleration
+	 * @param level of compression: Zstandard's
 	 * @return a context that compresses, or one that decompresses; NULL: no memory.
 	 */
 	void *(*create)(bool decompress, int level);
 	void (*destroy)(void *context);
-	/** @return bytes written, at most `room`; 0: it does not fit. */
+	/**
+	 * @param acceleration LZ4's: 0 or 1, its default, or more
+	 * @return bytes written, at most `room`; 0: it does not fit.
+	 */
 	size_t (*compress)(void *context, uint8_t *to, size_t room, const uint8_t *from,
-			   size_t length);
+			   size_t length, int acceleration);
 	/**
 	 * Input is hostile: nothing is written outside [to, to + length), nothing read outside
 	 * [from, from + from_length).

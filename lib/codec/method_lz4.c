@@ -4,25 +4,18 @@
 
 #include "method.h"
 
-struct lz4 {
-	int acceleration;
-	uint64_t state[]; /**< LZ4_sizeofState() bytes, of a compressor */
-};
-
+/** A compressor's state. A decompressor has none, but NULL would mean that there is no memory. */
 static void *create(bool decompress, int level)
 {
-	struct lz4 *l = malloc(sizeof(*l) + (decompress ? 0 : (size_t)LZ4_sizeofState()));
-
-	if (l)
-		l->acceleration = level;
-	return l;
+	(void)level;
+	return malloc(decompress ? 1 : (size_t)LZ4_sizeofState());
 }
 
-static size_t compress(void *context, uint8_t *to, size_t room, const uint8_t *from, size_t length)
+static size_t compress(void *context, uint8_t *to, size_t room, const uint8_t *from, size_t length,
+		       int acceleration)
 {
-	struct lz4 *l = context;
-	int made = LZ4_compress_fast_extState(l->state, (const char *)from, (char *)to, (int)length,
-					      (int)room, l->acceleration);
+	int made = LZ4_compress_fast_extState(context, (const char *)from, (char *)to, (int)length,
+					      (int)room, acceleration);
 
 	return made > 0 ? (size_t)made : 0;
 }

@@ -63,9 +63,11 @@ static void *create(bool decompress, int level)
 	return decompress ? create_decompressor() : create_compressor(level);
 }
 
-static size_t compress(void *context, uint8_t *to, size_t room, const uint8_t *from, size_t length)
+static size_t compress(void *context, uint8_t *to, size_t room, const uint8_t *from, size_t length,
+		       int acceleration)
 {
 	struct zstd *z = context;
+	(void)acceleration;
 	size_t made = ZSTD_compress2(z->compressor, to, room, from, length);
 
 	return ZSTD_isError(made) ? 0 : made;

@@ -94,7 +94,6 @@ struct migc_codec_devices_config {
 	uint32_t codecs; /**< bits of enum migc_codec_id; no device is opened without DEFLATE */
 	struct migc_codec_request request; /**< of DEFLATE */
 	int zstd_level; /**< MIGC_ZSTD_LEVEL_MIN to _MAX */
-	int lz4_acceleration; /**< 1 (LZ4's default) or more: faster and less dense */
 	unsigned int workers; /**< at most MIGC_CODEC_WORKERS_MAX */
 	const int *worker_socket; /**< NUMA node of each worker; NULL: any. Only while opening. */
 	/**
@@ -154,6 +153,7 @@ struct migc_codec_job {
 	uint8_t *page[MIGC_BLOCK_PAGES_MAX]; /**< addresses, MIGC_PAGE_BYTES each */
 	uint16_t pages;
 	enum migc_codec_id codec; /**< one of the engine's; not RAW */
+	int acceleration; /**< of LZ4: faster and less dense; 0 or 1: its default */
 	void *cookie;
 	/** Decompress: the compressed block, in a buffer of migc_codec_buffer(). */
 	uint8_t *packed;

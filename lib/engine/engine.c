@@ -14,11 +14,6 @@
 #define PROGRESS_EVERY_NS UINT64_C(100000000)
 #define MEMORY_EVERY_NS UINT64_C(250000000)
 #define ALL_CODECS ((1u << MIGC_CODEC_COUNT) - 1)
-/**
- * LZ4 as a rung between raw and zstd: a tenth faster and 4 % less dense than its default
- * (doc/design/auto-codec.md).
- */
-#define LZ4_ACCELERATION_AUTO 2
 #define DISCONNECT_NS UINT64_C(1000000000)
 #define MAIN_SLEEP_NS 2000000
 #define MAIN_SLEEP_HURRY_NS 30000
@@ -172,7 +167,6 @@ int engine_open_devices(const struct migc_engine_config *config, const struct la
 		.codecs = own_codecs(config),
 		.request = config->codec,
 		.zstd_level = config->zstd_level,
-		.lz4_acceleration = config->codec_auto ? LZ4_ACCELERATION_AUTO : 1,
 		.workers = sessions * lanes->count,
 		.worker_socket = sockets,
 		.compressdev = config->compressdev,

@@ -43,7 +43,8 @@ static void tell_foot(struct engine *e, uint64_t now_ns, bool fed)
 
 	for (unsigned int i = 0; i < e->connections; i++)
 		pages += send_path_pages(e->workers[i].send);
-	foot = migc_foot_turn(&e->foot, now_ns, pages * MIGC_PAGE_BYTES, mean_position(e), fed);
+	foot = migc_foot_turn(&e->foot, send_path_rungs(e->workers[0].send), now_ns,
+			      pages * MIGC_PAGE_BYTES, mean_position(e), fed);
 	if (foot == e->foot_rung)
 		return;
 	e->foot_rung = foot;

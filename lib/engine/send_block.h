@@ -34,6 +34,7 @@ struct send_block {
 	bool zero; /**< ranges, already encoded in header */
 	uint32_t zero_pages;
 	uint32_t known; /**< of the pages, when the ladder was asked: MIGC_LADDER_* */
+	uint32_t kind; /**< what it said */
 	uint8_t *copy; /**< the copied pages, NULL: they are read in place */
 	bool delta; /**< job.page are what is to be XORed onto the pages: */
 	uint8_t *residue; /**< where they are; NULL: not any more */

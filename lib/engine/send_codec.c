@@ -13,6 +13,9 @@
  */
 #define UNSENT_BYTES_MIN (128u << 10)
 #define UNSENT_BYTES_MAX (512u << 10)
+/** Acceleration of LZ4 as a rung and as the rung before it (doc/design/auto-codec.md). */
+#define LZ4_FASTER 2
+#define LZ4_FASTEST 16
 
 void send_codec_agree(struct send_path *path, const struct migc_msg_hello_ack *ack)
 {
@@ -34,20 +37,13 @@ void send_codec_agree(struct send_path *path, const struct migc_msg_hello_ack *a
 	migc_ladder_init(&path->ladder, codecs, migc_codec_has_hardware(path->devices), 0);
 }
 
-enum migc_codec_id send_codec_choose(struct send_path *path, struct send_block *block)
+static uint32_t ask_ladder(struct send_path *path, struct send_block *block)
 {
-	block->known = 0;
-	/* what is mostly zeros has no part in the ladder's mix: any codec makes next to nothing */
-	if (block->delta && path->adapts)
-		return migc_ladder_choose_sparse(&path->ladder, migc_codec_device_room(path->codec)
-									? MIGC_LADDER_DEVICE_ROOM
-									: 0);
-	if (path->raw)
-		return MIGC_CODEC_RAW;
-	if (!path->adapts)
-		return path->codec_id;
 	if (migc_codec_device_room(path->codec))
 		block->known |= MIGC_LADDER_DEVICE_ROOM;
+	/* what is mostly zeros has no part in the ladder's mix: any codec makes next to nothing */
+	if (block->delta)
+		return migc_ladder_choose_sparse(&path->ladder, block->known);
 	/* at the ladder's foot nobody asks */
 	if ((block->known || migc_ladder_position(&path->ladder)) &&
 	    migc_ladder_looks_incompressible((const uint8_t *const *)block->job.page,
@@ -56,12 +52,28 @@ enum migc_codec_id send_codec_choose(struct send_path *path, struct send_block *
 	return migc_ladder_choose(&path->ladder, block->known);
 }
 
+void send_codec_choose(struct send_path *path, struct send_block *block)
+{
+	block->known = 0;
+	block->job.acceleration = 0;
+	if (path->raw && !(block->delta && path->adapts)) {
+		block->job.codec = MIGC_CODEC_RAW;
+	} else if (!path->adapts) {
+		block->job.codec = path->codec_id;
+	} else {
+		block->kind = ask_ladder(path, block);
+		block->job.codec = migc_ladder_codec(block->kind);
+		block->job.acceleration = block->kind == MIGC_LADDER_LZ4_FAST ? LZ4_FASTEST
+									      : LZ4_FASTER;
+	}
+}
+
 void send_codec_done(struct send_path *path, const struct send_block *block)
 {
 	/* what a device could not do says nothing of the pages */
 	if (path->adapts && !block->delta &&
 	    (block->job.status == 0 || block->job.status == -ENOSPC))
-		migc_ladder_block(&path->ladder, block->job.codec,
+		migc_ladder_block(&path->ladder, block->kind,
 				  (uint32_t)block->pages.count * MIGC_PAGE_BYTES,
 				  block->job.data_bytes, block->known);
 }

@@ -12,8 +12,8 @@
 
 /** Codecs, and pages of a block, that both ends take. */
 void send_codec_agree(struct send_path *path, const struct migc_msg_hello_ack *ack);
-/** Of a block whose pages are known. */
-enum migc_codec_id send_codec_choose(struct send_path *path, struct send_block *block);
+/** What a block whose pages are known gets: its job's codec and acceleration. */
+void send_codec_choose(struct send_path *path, struct send_block *block);
 /** The codec is done with a block that was not raw. */
 void send_codec_done(struct send_path *path, const struct send_block *block);
 /** Once a turn, before blocks are begun: what has the time since the last one been spent on? */

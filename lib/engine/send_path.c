@@ -34,6 +34,8 @@ int send_path_create(const struct send_path_config *config, struct send_path **o
 	path->codecs = config->codecs;
 	path->adapts = config->adapts;
 	path->codec_id = config->codec_id;
+	/* until codecs are agreed on */
+	migc_ladder_init(&path->ladder, 1u << MIGC_CODEC_RAW, false, 0);
 	snprintf(name, sizeof(name), "spans-%u", config->worker->number);
 	path->spans = rte_ring_create_elem(name, sizeof(struct migc_span), WORKER_SPANS,
 					   config->socket, RING_F_SP_ENQ | RING_F_SC_DEQ);
@@ -109,6 +111,11 @@ bool send_path_idle(const struct send_path *path)
 uint64_t send_path_blocks(const struct send_path *path)
 {
 	return __atomic_load_n(&path->blocks_sent, __ATOMIC_RELAXED);
+}
+
+uint32_t send_path_rungs(const struct send_path *path)
+{
+	return path->adapts ? path->ladder.rungs : 1;
 }
 
 uint64_t send_path_pages(const struct send_path *path)
@@ -207,7 +214,7 @@ static bool collect_compressed(struct send_path *path)
 /** A block whose pages are known. */
 static void start_block(struct send_path *path, struct send_block *block)
 {
-	block->job.codec = send_codec_choose(path, block);
+	send_codec_choose(path, block);
 	if (block->job.codec == MIGC_CODEC_RAW) {
 		send_block_compressed(path, block);
 		make_ready(path, block);

@@ -67,6 +67,8 @@ bool send_path_give(struct send_path *path, const struct migc_span *span);
 bool send_path_idle(const struct send_path *path);
 /** Blocks put into the transport since the start. Exact when idle. */
 uint64_t send_path_blocks(const struct send_path *path);
+/** Of the ladder that chooses codecs, once codecs are agreed on; 1 without. */
+uint32_t send_path_rungs(const struct send_path *path);
 /** Pages with data put into the transport since the start. */
 uint64_t send_path_pages(const struct send_path *path);
 

@@ -85,8 +85,8 @@ struct worker {
 	uint32_t started __attribute__((aligned(64))); /**< may use its transport */
 	uint32_t hurry; /**< the guest is stopped: sleep but shortly */
 	uint32_t foot_rung; /**< of its ladder */
-	uint32_t mean_per_mille[MIGC_LADDER_FEET]; /**< the mean of all workers' positions, by foot
-						    */
+	uint32_t mean_per_mille[MIGC_LADDER_KINDS]; /**< the mean of all workers' positions, by foot
+						     */
 	uint32_t spare_per_mille; /**< of the workers' cores, what nobody uses */
 	uint64_t tx_bits_per_s; /**< this worker's share of --max-bandwidth, 0: no limit */
 	uint32_t close; /**< close the connection with close_text */
@@ -94,8 +94,8 @@ struct worker {
 
 	/* written by the worker, each turn; read by the controller each 2 ms at the most */
 	uint32_t transport_state __attribute__((aligned(64))); /**< enum migc_transport_state */
-	uint32_t ladder_per_mille[MIGC_LADDER_FEET]; /**< position of its ladder, 1000 a rung, by
-						      * foot */
+	uint32_t ladder_per_mille[MIGC_LADDER_KINDS]; /**< position of its ladder, 1000 a rung, by
+						       * foot */
 	uint32_t failed; /**< failure is set and final */
 	struct migc_error failure;
 	uint32_t refusals; /**< handshakes failed */

@@ -18,8 +18,10 @@
 #define PAIRS_MAX 6u
 /** The other must be so much ahead at the end, per mille: a draw changes nothing. */
 #define AHEAD_MIN 30
-/** A position so far above the higher foot, per mille, is not held up by either. */
-#define FOOT_MATTERS 1050u
+/** After a change: perhaps it is the next one still. */
+#define REST_CHANGED_NS (20 * NS_PER_MS)
+/** A position so far above both feet, per mille, rests on neither. */
+#define ABOVE_MIN 50u
 
 /** After so many pairs a difference of so much is an answer, per mille. */
 static const int64_t clear_after[PAIRS_MAX] = {400, 250, 150, 100, 100, 0};
@@ -28,6 +30,7 @@ void migc_foot_init(struct migc_foot *f)
 {
 	memset(f, 0, sizeof(*f));
 	f->rest_ns = FIRST_REST_NS;
+	f->up = true;
 }
 
 static void begin(struct migc_foot *f, enum migc_foot_phase phase, uint64_t now_ns,
@@ -46,13 +49,13 @@ static unsigned int on_trial(const struct migc_foot *f)
 
 static void begin_turn(struct migc_foot *f, uint64_t now_ns, uint64_t guest_bytes)
 {
-	f->tried = on_trial(f) ? !f->kept : f->kept;
+	f->now = on_trial(f) ? f->other : f->kept;
 	begin(f, MIGC_FOOT_SETTLE, now_ns, guest_bytes);
 }
 
 static void rest(struct migc_foot *f, uint64_t now_ns, uint64_t guest_bytes)
 {
-	f->tried = f->kept;
+	f->now = f->kept;
 	begin(f, MIGC_FOOT_REST, now_ns, guest_bytes);
 }
 
@@ -76,10 +79,11 @@ static bool judge(struct migc_foot *f)
 		return false;
 	f->trials++;
 	if (ahead > AHEAD_MIN) {
-		f->kept = !f->kept;
+		f->kept = f->other;
 		f->changes++;
-		f->rest_ns = REST_MIN_NS;
+		f->rest_ns = REST_CHANGED_NS;
 	} else {
+		f->up = !f->up;
 		f->rest_ns = longer(f->rest_ns, clear && pairs < PAIRS_MAX);
 	}
 	return true;
@@ -97,19 +101,30 @@ static void end_measure(struct migc_foot *f, uint64_t now_ns, uint64_t guest_byt
 		begin_turn(f, now_ns, guest_bytes);
 }
 
-uint32_t migc_foot_turn(struct migc_foot *f, uint64_t now_ns, uint64_t guest_bytes,
-			uint32_t position_per_mille, bool fed)
+/** @return whether there is another foot to try, and the position rests on one of the two. */
+static bool find_other(struct migc_foot *f, uint32_t rungs, uint32_t per_mille)
+{
+	if (f->kept == 0)
+		f->up = true;
+	else if (f->kept + 1 >= rungs)
+		f->up = false;
+	f->other = f->up ? f->kept + 1 : f->kept - 1;
+	return rungs > 1 && per_mille <= (f->up ? f->other : f->kept) * 1000 + ABOVE_MIN;
+}
+
+uint32_t migc_foot_turn(struct migc_foot *f, uint32_t rungs, uint64_t now_ns, uint64_t guest_bytes,
+			uint32_t per_mille, bool fed)
 {
 	uint64_t since_ns = now_ns - f->phase_ns;
 
 	/* nothing is learned without pages; a trial that is cut short begins anew */
 	if (!fed || f->phase_ns == 0) {
 		rest(f, now_ns, guest_bytes);
-		return f->tried;
+		return f->now;
 	}
 	switch (f->phase) {
 	case MIGC_FOOT_REST:
-		if (since_ns < f->rest_ns || position_per_mille > FOOT_MATTERS)
+		if (since_ns < f->rest_ns || !find_other(f, rungs, per_mille))
 			break;
 		f->turn = 0;
 		f->rate[0] = f->rate[1] = 0;
@@ -124,5 +139,5 @@ uint32_t migc_foot_turn(struct migc_foot *f, uint64_t now_ns, uint64_t guest_byt
 			end_measure(f, now_ns, guest_bytes);
 		break;
 	}
-	return f->tried;
+	return f->now;
 }

@@ -22,11 +22,8 @@
 /** A window takes a worker so much of the way to the mean of all. */
 #define PULL 4
 
-static const enum migc_codec_id cheap_to_dense[] = {
-	MIGC_CODEC_RAW,
-	MIGC_CODEC_LZ4,
-	MIGC_CODEC_DEFLATE,
-	MIGC_CODEC_ZSTD,
+static const uint32_t cheap_to_dense[] = {
+	MIGC_CODEC_RAW, MIGC_LADDER_LZ4_FAST, MIGC_CODEC_LZ4, MIGC_CODEC_DEFLATE, MIGC_CODEC_ZSTD,
 };
 
 void migc_ladder_init(struct migc_ladder *l, uint32_t codecs, bool device, uint32_t flags)
@@ -37,7 +34,7 @@ void migc_ladder_init(struct migc_ladder *l, uint32_t codecs, bool device, uint3
 	if (l->device)
 		codecs &= ~(1u << MIGC_CODEC_DEFLATE);
 	for (unsigned int i = 0; i < sizeof(cheap_to_dense) / sizeof(cheap_to_dense[0]); i++) {
-		if (codecs & 1u << cheap_to_dense[i])
+		if (codecs & 1u << migc_ladder_codec(cheap_to_dense[i]))
 			l->rung[l->rungs++] = cheap_to_dense[i];
 	}
 	l->top = (int64_t)(l->rungs - 1) << 32;
@@ -48,7 +45,7 @@ void migc_ladder_init(struct migc_ladder *l, uint32_t codecs, bool device, uint3
 	l->speed = l->top / FULLY_HELD_TO_TOP_NS;
 	l->spare_per_mille = l->free_per_mille = 1000;
 	l->mean = -1;
-	for (uint32_t foot = 1; foot < MIGC_LADDER_FEET && foot < l->rungs; foot++)
+	for (uint32_t foot = 1; foot < l->rungs; foot++)
 		l->law[foot].position = (int64_t)foot << 32;
 	migc_ladder_trust_looks(&l->looks);
 }
@@ -142,8 +139,8 @@ void migc_ladder_set_mean(struct migc_ladder *l, uint32_t per_mille)
 
 void migc_ladder_set_foot(struct migc_ladder *l, uint32_t rung)
 {
-	if (rung >= l->rungs || rung >= MIGC_LADDER_FEET)
-		rung = 0;
+	if (rung >= l->rungs)
+		rung = l->rungs - 1;
 	if (rung == l->foot)
 		return;
 	l->foot = rung;

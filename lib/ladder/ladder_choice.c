@@ -30,7 +30,7 @@ static bool denser_than_device(const struct migc_ladder *l)
 	return device == 0 || densest == 0 || densest < device - (device >> 6);
 }
 
-static enum migc_codec_id pick(struct migc_ladder *l, bool device_room)
+static uint32_t pick(struct migc_ladder *l, bool device_room)
 {
 	uint64_t position = (uint64_t)l->law[l->foot].position;
 	uint64_t densest = (uint64_t)(l->rungs - 1) << 32;
@@ -47,9 +47,9 @@ static enum migc_codec_id pick(struct migc_ladder *l, bool device_room)
 	return l->rung[(position >> 32) + step_up(l, position & UINT32_MAX)];
 }
 
-enum migc_codec_id migc_ladder_choose(struct migc_ladder *l, uint32_t known)
+uint32_t migc_ladder_choose(struct migc_ladder *l, uint32_t known)
 {
-	enum migc_codec_id codec;
+	uint32_t kind;
 
 	/* before the pick: what goes raw anyway has no part in the mix */
 	if (known & MIGC_LADDER_INCOMPRESSIBLE && !migc_ladder_history_try(&l->looks)) {
@@ -57,13 +57,13 @@ enum migc_codec_id migc_ladder_choose(struct migc_ladder *l, uint32_t known)
 		l->stats.blocks[MIGC_CODEC_RAW]++;
 		return MIGC_CODEC_RAW;
 	}
-	codec = pick(l, known & MIGC_LADDER_DEVICE_ROOM);
-	if (codec != MIGC_CODEC_RAW && !migc_ladder_history_try(&l->history[codec])) {
+	kind = pick(l, known & MIGC_LADDER_DEVICE_ROOM);
+	if (kind != MIGC_CODEC_RAW && !migc_ladder_history_try(&l->history[kind])) {
 		l->stats.skipped++;
-		codec = MIGC_CODEC_RAW;
+		kind = MIGC_CODEC_RAW;
 	}
-	l->stats.blocks[codec]++;
-	return codec;
+	l->stats.blocks[kind]++;
+	return kind;
 }
 
 enum migc_codec_id migc_ladder_choose_sparse(const struct migc_ladder *l, uint32_t known)
@@ -74,25 +74,26 @@ enum migc_codec_id migc_ladder_choose_sparse(const struct migc_ladder *l, uint32
 		return MIGC_CODEC_DEFLATE;
 	if (rung > l->rungs - 1)
 		rung = l->rungs - 1;
-	return l->rung[rung == 0 && l->rungs > 1 ? 1 : rung];
+	/* there is little to compress: LZ4 is fast as it is */
+	return migc_ladder_codec(l->rung[rung == 0 && l->rungs > 1 ? 1 : rung]);
 }
 
-void migc_ladder_block(struct migc_ladder *l, enum migc_codec_id codec, uint32_t in_bytes,
-		       uint32_t out_bytes, uint32_t known)
+void migc_ladder_block(struct migc_ladder *l, uint32_t kind, uint32_t in_bytes, uint32_t out_bytes,
+		       uint32_t known)
 {
 	bool shrank = out_bytes != 0 && out_bytes < in_bytes - (in_bytes >> SHRUNK_SHIFT);
 	uint32_t share = SHARE_ONE;
 
-	if (codec == MIGC_CODEC_RAW || codec >= MIGC_CODEC_COUNT || in_bytes == 0)
+	if (kind == MIGC_CODEC_RAW || kind >= MIGC_LADDER_KINDS || in_bytes == 0)
 		return;
 	if (known & MIGC_LADDER_INCOMPRESSIBLE) {
 		migc_ladder_history_note(&l->looks, shrank, MIGC_LADDER_LOOKS_INTERVAL_MAX);
 		return;
 	}
-	migc_ladder_history_note(&l->history[codec], shrank, MIGC_LADDER_CODEC_INTERVAL_MAX);
+	migc_ladder_history_note(&l->history[kind], shrank, MIGC_LADDER_CODEC_INTERVAL_MAX);
 	if (out_bytes != 0 && out_bytes < in_bytes)
 		share = (uint32_t)((uint64_t)out_bytes * SHARE_ONE / in_bytes);
-	if (l->wire_share[codec] == 0)
-		l->wire_share[codec] = share;
-	l->wire_share[codec] += (share >> SHARE_SHIFT) - (l->wire_share[codec] >> SHARE_SHIFT);
+	if (l->wire_share[kind] == 0)
+		l->wire_share[kind] = share;
+	l->wire_share[kind] += (share >> SHARE_SHIFT) - (l->wire_share[kind] >> SHARE_SHIFT);
 }

@@ -7,12 +7,12 @@
 
 /**
  * @file
- * Is raw the cheap end of the ladder, or the rung above it? (doc/design/auto-codec.md)
+ * Which rung is the cheap end of the ladder? (doc/design/auto-codec.md)
  *
  * The law of migc_ladder.h takes it for granted that a denser rung costs more CPU. Where the way to
  * the peer is dear, at either end and in the kernel, LZ4 saves more of it than it costs. What it
- * costs is not known to a worker: so both are tried, in turns, and the foot under which more of the
- * guest went is kept, until the next trial.
+ * costs is not known to a worker: so a foot and its neighbour are tried, in turns, and the one
+ * under which more of the guest went is kept, until the next trial.
  *
  * One instance a migration. No clock: time comes in. No float.
  */
@@ -25,7 +25,8 @@ enum migc_foot_phase {
 
 /** Fields are the foot's own. */
 struct migc_foot {
-	uint32_t kept, tried; /**< rungs */
+	uint32_t kept, other, now; /**< rungs: the other of the trial, and the one of this window */
+	bool up; /**< the other of the next trial is above the kept one */
 	enum migc_foot_phase phase;
 	uint64_t phase_ns; /**< when it began; 0: not yet */
 	uint64_t rest_ns; /**< until the next trial */
@@ -40,12 +41,13 @@ void migc_foot_init(struct migc_foot *f);
 /**
  * What the foot is to be now. To be asked each millisecond or two.
  *
- * @param guest_bytes       of the guest's memory that went so far, all workers together
- * @param position_per_mille mean of migc_ladder_position() of the workers with this foot
- * @param fed               there are pages to send, and not the last ones: trials take their time
- * @return 0 or 1, for migc_ladder_set_foot() of each worker
+ * @param rungs        of the ladder, 1..
+ * @param guest_bytes  of the guest's memory that went so far, all workers together
+ * @param per_mille    mean of migc_ladder_position() of the workers with this foot
+ * @param fed          there are pages to send, and not the last ones: trials take their time
+ * @return below `rungs`, for migc_ladder_set_foot() of each worker
  */
-uint32_t migc_foot_turn(struct migc_foot *f, uint64_t now_ns, uint64_t guest_bytes,
-			uint32_t position_per_mille, bool fed);
+uint32_t migc_foot_turn(struct migc_foot *f, uint32_t rungs, uint64_t now_ns, uint64_t guest_bytes,
+			uint32_t per_mille, bool fed);
 
 #endif

@@ -12,10 +12,10 @@
  * Which codec the next block gets (`--codec auto`). The control law and its constants are in
  * doc/design/auto-codec.md.
  *
- * The rungs of the ladder are the codecs that may be used, cheap to dense: raw, LZ4, deflate in
- * software, Zstandard. A position on it is a number with a fraction: 1.25 means three blocks by
- * rung 1 and one by rung 2. Time a worker is held up by the link moves it up, time the link has
- * nothing to send moves it down.
+ * The rungs of the ladder are the codecs that may be used, cheap to dense: raw, LZ4 at its fastest,
+ * LZ4, deflate in software, Zstandard. A position on it is a number with a fraction: 1.25 means
+ * three blocks by rung 1 and one by rung 2. Time a worker is held up by the link moves it up, time
+ * the link has nothing to send moves it down.
  *
  * A compression device is no rung: what it has room for goes through it. Only behind the densest
  * rung lies one more, where that rung takes blocks from the device because it is denser still.
@@ -49,6 +49,18 @@ enum migc_ladder_state {
 /** The device keeps its blocks, however slow the link: saves CPU, costs some time. */
 #define MIGC_LADDER_KEEP_DEVICE (1u << 0)
 
+/**
+ * What a block gets: a codec's number, or LZ4 at its fastest, which is a rung of its own: four
+ * fifths more go through a core than by LZ4 as it is otherwise, and shrink by a quarter less.
+ */
+#define MIGC_LADDER_LZ4_FAST ((uint32_t)MIGC_CODEC_COUNT)
+#define MIGC_LADDER_KINDS (MIGC_CODEC_COUNT + 1u)
+
+static inline enum migc_codec_id migc_ladder_codec(uint32_t kind)
+{
+	return kind == MIGC_LADDER_LZ4_FAST ? MIGC_CODEC_LZ4 : (enum migc_codec_id)kind;
+}
+
 /** Codecs that did not shrink what they were given. */
 struct migc_ladder_history {
 	uint32_t failed; /**< blocks in a row, tried or skipped */
@@ -56,17 +68,14 @@ struct migc_ladder_history {
 };
 
 struct migc_ladder_stats {
-	uint64_t blocks[MIGC_CODEC_COUNT]; /**< chosen */
+	uint64_t blocks[MIGC_LADDER_KINDS]; /**< chosen */
 	uint64_t looked_incompressible; /**< sent raw because of their looks */
 	uint64_t skipped; /**< sent raw because the codec did not shrink the blocks before */
 	uint64_t held_ns, starved_ns; /**< time reported as such */
 	uint64_t turned; /**< changes of direction */
 };
 
-/** Feet that the ladder may have: raw, and the rung above it. */
-#define MIGC_LADDER_FEET 2u
-
-/** What the law has found with one foot: each foot has a state of its own. */
+/** What the law has found with one foot: each has a state of its own. */
 struct migc_ladder_law {
 	int64_t position; /**< rungs, 32 fractional bits */
 	uint32_t gear; /**< steps are divided by 2^gear */
@@ -76,11 +85,11 @@ struct migc_ladder_law {
 
 /** Fields are the ladder's own. */
 struct migc_ladder {
-	enum migc_codec_id rung[MIGC_CODEC_COUNT];
+	uint32_t rung[MIGC_LADDER_KINDS];
 	uint32_t rungs; /**< 1.. */
 	bool device;
 	int64_t top; /**< rungs, 32 fractional bits */
-	struct migc_ladder_law law[MIGC_LADDER_FEET];
+	struct migc_ladder_law law[MIGC_LADDER_KINDS]; /**< by foot */
 	uint32_t foot; /**< rung that the position does not go below: which law is at work */
 	int64_t speed; /**< of position, a nanosecond, at full deflection */
 	uint32_t carry; /**< of error diffusion, 32 fractional bits */
@@ -88,9 +97,10 @@ struct migc_ladder {
 	uint64_t window_ns, held_ns, starved_ns; /**< collected in this window */
 	uint32_t spare_per_mille, free_per_mille;
 	int64_t mean; /**< position of all workers; -1: not told */
-	struct migc_ladder_history history[MIGC_CODEC_COUNT];
+	struct migc_ladder_history history[MIGC_LADDER_KINDS];
 	struct migc_ladder_history looks; /**< blocks that looked incompressible and were */
-	uint32_t wire_share[MIGC_CODEC_COUNT]; /**< bytes out a byte in, EWMA, 16 fractional bits */
+	uint32_t
+		wire_share[MIGC_LADDER_KINDS]; /**< bytes out a byte in, EWMA, 16 fractional bits */
 	struct migc_ladder_stats stats;
 };
 
@@ -104,12 +114,13 @@ struct migc_ladder {
 void migc_ladder_init(struct migc_ladder *l, uint32_t codecs, bool device, uint32_t flags);
 
 /**
- * The codec of the next block.
+ * What the next block gets.
  *
  * @param known MIGC_LADDER_DEVICE_ROOM, MIGC_LADDER_INCOMPRESSIBLE
- * @return RAW or one of the codecs given at init; DEFLATE by a device only with DEVICE_ROOM.
+ * @return RAW, one of the codecs given at init, or MIGC_LADDER_LZ4_FAST if LZ4 is one of them;
+ *         DEFLATE by a device only with DEVICE_ROOM.
  */
-enum migc_codec_id migc_ladder_choose(struct migc_ladder *l, uint32_t known);
+uint32_t migc_ladder_choose(struct migc_ladder *l, uint32_t known);
 
 /**
  * The codec of a block of which nearly all bytes are zero: never RAW (but when there is no other).
@@ -124,11 +135,12 @@ enum migc_codec_id migc_ladder_choose_sparse(const struct migc_ladder *l, uint32
  * What became of a block, in any order and later if it must be. Not for RAW; not for a block whose
  * device failed.
  *
+ * @param kind      as migc_ladder_choose() said
  * @param out_bytes compressed; in_bytes or more, or 0: did not shrink, goes raw
  * @param known     as given to migc_ladder_choose() for it
  */
-void migc_ladder_block(struct migc_ladder *l, enum migc_codec_id codec, uint32_t in_bytes,
-		       uint32_t out_bytes, uint32_t known);
+void migc_ladder_block(struct migc_ladder *l, uint32_t kind, uint32_t in_bytes, uint32_t out_bytes,
+		       uint32_t known);
 
 /**
  * Once a turn of the worker: `state` was from the call before until `now_ns`. Best in pieces of at
@@ -159,8 +171,8 @@ void migc_ladder_set_free_window(struct migc_ladder *l, uint32_t per_mille);
 void migc_ladder_set_mean(struct migc_ladder *l, uint32_t per_mille);
 
 /**
- * The rung below which the position does not go: 0, raw, or 1 (migc_foot.h finds out which). The
- * law goes on where it was with this foot, and its mean is to be told anew.
+ * The rung below which the position does not go (migc_foot.h finds out which); the densest if there
+ * is none such. The law goes on where it was with this foot, and its mean is to be told anew.
  */
 void migc_ladder_set_foot(struct migc_ladder *l, uint32_t rung);
 

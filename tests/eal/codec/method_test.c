@@ -78,7 +78,8 @@ static void what_goes_in_comes_out(void **state)
 				uint8_t *at = from + BLOCK - bytes, *out = to + BLOCK - bytes;
 
 				fill_text(at, bytes, pages);
-				made = methods[m]->compress(c, packed, bytes - 1, at, bytes);
+				made = methods[m]->compress(c, packed, bytes - 1, at, bytes,
+							    (int)pages);
 				assert_in_range(made, 1, bytes - 1);
 				memset(out, 0xee, bytes);
 				assert_true(methods[m]->decompress(d, out, bytes, packed, made));
@@ -105,14 +106,39 @@ static void what_does_not_shrink_says_so_and_stays_in_its_room(void **state)
 
 		for (size_t i = 0; i < BLOCK; i++)
 			from[i] = (uint8_t)migc_random_next(&random);
-		assert_int_equal(methods[m]->compress(c, packed + 1, BLOCK - 1, from, BLOCK), 0);
+		assert_int_equal(methods[m]->compress(c, packed + 1, BLOCK - 1, from, BLOCK, 0), 0);
 		/* a destination far too small */
 		fill_text(from, BLOCK, 1);
-		assert_int_equal(methods[m]->compress(c, packed + BLOCK - 64, 64, from, BLOCK), 0);
+		assert_int_equal(methods[m]->compress(c, packed + BLOCK - 64, 64, from, BLOCK, 0),
+				 0);
 		methods[m]->destroy(c);
 	}
 	unguard(from, BLOCK);
 	unguard(packed, BLOCK);
+}
+
+static void lz4_accelerated_is_less_dense_and_the_same_format(void **state)
+{
+	const struct codec_method *lz4 = codec_method_find(MIGC_CODEC_LZ4);
+	void *c = lz4->create(false, 1), *d = lz4->create(true, 1);
+	uint8_t *from = guarded(BLOCK), *to = guarded(BLOCK), *packed = malloc(BLOCK);
+	size_t before = 0;
+
+	(void)state;
+	fill_text(from, BLOCK, 4);
+	for (int acceleration = 0; acceleration <= 64; acceleration += 16) {
+		size_t made = lz4->compress(c, packed, BLOCK - 1, from, BLOCK, acceleration);
+
+		assert_true(made > before);
+		assert_true(lz4->decompress(d, to, BLOCK, packed, made));
+		assert_memory_equal(to, from, BLOCK);
+		before = made;
+	}
+	lz4->destroy(c);
+	lz4->destroy(d);
+	free(packed);
+	unguard(from, BLOCK);
+	unguard(to, BLOCK);
 }
 
 /** Whatever comes: nothing outside, and only a whole block is one. */
@@ -127,7 +153,7 @@ static void hostile_blocks_stay_within_their_pages(void **state)
 	fill_text(from, BLOCK, 2);
 	for (unsigned int m = 0; m < METHODS; m++) {
 		void *c = methods[m]->create(false, 1), *d = methods[m]->create(true, 1);
-		size_t made = methods[m]->compress(c, packed, BLOCK - 1, from, BLOCK);
+		size_t made = methods[m]->compress(c, packed, BLOCK - 1, from, BLOCK, 0);
 
 		assert_true(made > 0);
 		/* truncated: never taken for whole, input ends at the forbidden page */
@@ -184,6 +210,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_goes_in_comes_out),
 		cmocka_unit_test(what_does_not_shrink_says_so_and_stays_in_its_room),
+		cmocka_unit_test(lz4_accelerated_is_less_dense_and_the_same_format),
 		cmocka_unit_test(hostile_blocks_stay_within_their_pages),
 		cmocka_unit_test(only_what_is_there_is_found),
 	};

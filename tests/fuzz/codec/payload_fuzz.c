@@ -52,7 +52,7 @@ static void set_up(struct codec *c, enum migc_codec_id id)
 		abort();
 	memset(page, 0x5a, sizeof(page));
 	c->good_bytes =
-		c->method->compress(compressor, c->good, sizeof(c->good), page, sizeof(page));
+		c->method->compress(compressor, c->good, sizeof(c->good), page, sizeof(page), 0);
 	c->method->destroy(compressor);
 	if (c->good_bytes == 0)
 		abort();

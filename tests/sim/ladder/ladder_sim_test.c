@@ -248,7 +248,7 @@ static void the_whole_ladder_takes_a_quarter_second(void **state)
 	(void)state;
 	migc_ladder_init(&l, CODECS_CPU, false, 0);
 	migc_ladder_turn(&l, now_ns, MIGC_LADDER_WORKING);
-	for (; migc_ladder_position(&l) < 2000 && up_ms < 1000; up_ms++)
+	for (; migc_ladder_position(&l) < 3000 && up_ms < 1000; up_ms++)
 		migc_ladder_turn(&l, now_ns += 1000000, MIGC_LADDER_HELD);
 	for (; migc_ladder_position(&l) > 0 && down_ms < 1000; down_ms++)
 		migc_ladder_turn(&l, now_ns += 1000000, MIGC_LADDER_STARVED);

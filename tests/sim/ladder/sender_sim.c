@@ -32,21 +32,26 @@ const struct sim_data sim_silesia = {
 		[MIGC_CODEC_DEFLATE] = {MB_S(644), MB_S(981), 1 / 3.38},
 		[MIGC_CODEC_LZ4] = {MB_S(839), MB_S(4941), 1 / 2.55},
 		[MIGC_CODEC_ZSTD] = {MB_S(544), MB_S(1940), 1 / 3.73},
+		[MIGC_LADDER_LZ4_FAST] = {MB_S(1300), MB_S(4941), 1 / 1.90},
 	}};
-const struct sim_data sim_half = {"half",
-				  0.5,
-				  {
-					  [MIGC_CODEC_RAW] = {0, 0, 1},
-					  [MIGC_CODEC_DEFLATE] = {MB_S(644), MB_S(981), 1 / 3.38},
-					  [MIGC_CODEC_LZ4] = {MB_S(839), MB_S(4941), 1 / 2.55},
-					  [MIGC_CODEC_ZSTD] = {MB_S(544), MB_S(1940), 1 / 3.73},
-				  }};
-const struct sim_data sim_random = {"random", 1, {{0, 0, 1}, {0, 0, 1}, {0, 0, 1}, {0, 0, 1}}};
+const struct sim_data sim_half = {
+	"half",
+	0.5,
+	{
+		[MIGC_CODEC_RAW] = {0, 0, 1},
+		[MIGC_CODEC_DEFLATE] = {MB_S(644), MB_S(981), 1 / 3.38},
+		[MIGC_CODEC_LZ4] = {MB_S(839), MB_S(4941), 1 / 2.55},
+		[MIGC_CODEC_ZSTD] = {MB_S(544), MB_S(1940), 1 / 3.73},
+		[MIGC_LADDER_LZ4_FAST] = {MB_S(1300), MB_S(4941), 1 / 1.90},
+	}};
+const struct sim_data sim_random = {
+	"random", 1, {{0, 0, 1}, {0, 0, 1}, {0, 0, 1}, {0, 0, 1}, {0, 0, 1}}};
 
 /* What a codec takes to find out that a block does not shrink. */
-static const double random_compress[MIGC_CODEC_COUNT] = {
+static const double random_compress[MIGC_LADDER_KINDS] = {
 	[MIGC_CODEC_DEFLATE] = MB_S(500),
 	[MIGC_CODEC_LZ4] = MB_S(3000),
+	[MIGC_LADDER_LZ4_FAST] = MB_S(6000),
 	[MIGC_CODEC_ZSTD] = MB_S(1500),
 };
 
@@ -64,7 +69,7 @@ struct sim_flow {
 	bool busy;
 	double left_ns;
 	struct sim_block block;
-	enum migc_codec_id codec;
+	uint32_t kind;
 	uint32_t known, out_bytes, in_bytes;
 	uint64_t block_index;
 	enum migc_ladder_state state;
@@ -147,17 +152,19 @@ static void begin_block(struct sim_flow *f)
 	f->known = random && !s->setup->no_looks ? MIGC_LADDER_INCOMPRESSIBLE : 0;
 	if (device_room(s))
 		f->known |= MIGC_LADDER_DEVICE_ROOM;
-	f->codec = s->fixed == SIM_AUTO ? migc_ladder_choose(&f->ladder, f->known)
-					: (enum migc_codec_id)s->fixed;
-	by_device = s->setup->device_gbit > 0 && f->codec == MIGC_CODEC_DEFLATE;
+	f->kind = s->fixed == SIM_AUTO ? migc_ladder_choose(&f->ladder, f->known)
+				       : (uint32_t)s->fixed;
+	by_device = s->setup->device_gbit > 0 && f->kind == MIGC_CODEC_DEFLATE;
 	if (by_device && !device_room(s))
-		f->codec = MIGC_CODEC_RAW; /* fixed deflate: what the device cannot take goes raw */
-	s->out->blocks[f->codec]++;
-	f->in_bytes = f->codec == MIGC_CODEC_LZ4 || f->codec == MIGC_CODEC_ZSTD ? 131072 : 65536;
-	cost = s->data->codec[f->codec];
+		f->kind = MIGC_CODEC_RAW; /* fixed deflate: what the device cannot take goes raw */
+	s->out->blocks[f->kind]++;
+	f->in_bytes = migc_ladder_codec(f->kind) == MIGC_CODEC_LZ4 || f->kind == MIGC_CODEC_ZSTD
+			      ? 131072
+			      : 65536;
+	cost = s->data->codec[f->kind];
 	if (random)
-		cost = (struct sim_codec_cost){random_compress[f->codec], 0, 1};
-	if (by_device && f->codec == MIGC_CODEC_DEFLATE) {
+		cost = (struct sim_codec_cost){random_compress[f->kind], 0, 1};
+	if (by_device && f->kind == MIGC_CODEC_DEFLATE) {
 		cost.compress = cost.decompress = 0.02; /* the peer has one too */
 		if (s->device_busy_ns < s->now_ns)
 			s->device_busy_ns = s->now_ns;
@@ -184,7 +191,7 @@ static void finish_block(struct sim_flow *f)
 	if (f->fifo_tail - f->fifo_head == 1)
 		f->head_left = f->block.wire;
 	if (f->sim->fixed == SIM_AUTO)
-		migc_ladder_block(&f->ladder, f->codec, f->in_bytes, f->out_bytes, f->known);
+		migc_ladder_block(&f->ladder, f->kind, f->in_bytes, f->out_bytes, f->known);
 }
 
 static double queued_all(const struct sim *s)
@@ -436,8 +443,8 @@ static void tell_mean(struct sim *s)
 
 static void tell_foot(struct sim *s)
 {
-	uint32_t foot = migc_foot_turn(&s->foot, (uint64_t)s->now_ns + 1, (uint64_t)s->guest_sent,
-				       mean_position(s), true);
+	uint32_t foot = migc_foot_turn(&s->foot, s->flow[0].ladder.rungs, (uint64_t)s->now_ns + 1,
+				       (uint64_t)s->guest_sent, mean_position(s), true);
 
 	for (unsigned int i = 0; i < s->setup->workers; i++)
 		migc_ladder_set_foot(&s->flow[i].ladder, foot);

@@ -27,7 +27,7 @@ struct sim_codec_cost {
 struct sim_data {
 	const char *name;
 	double random_share; /**< of the blocks: incompressible */
-	struct sim_codec_cost codec[MIGC_CODEC_COUNT]; /**< of the others */
+	struct sim_codec_cost codec[MIGC_LADDER_KINDS]; /**< of the others */
 };
 
 /** A third, a half or the whole of the run. */
@@ -66,7 +66,7 @@ struct sim_result {
 	double guest_at[SIM_MARKS]; /**< guest_bytes over the run */
 	double sender_cpu_s, receiver_cpu_s;
 	uint64_t turned;
-	uint64_t blocks[MIGC_CODEC_COUNT];
+	uint64_t blocks[MIGC_LADDER_KINDS];
 };
 
 void sim_run(const struct sim_setup *setup, int codec, struct sim_result *out);

@@ -10,29 +10,34 @@
 
 #define NS_PER_MS UINT64_C(1000000)
 
+#define RUNGS 4u
+
 /* A migration whose speed depends on the foot, in steps of a millisecond. */
 struct run {
 	struct migc_foot foot;
 	uint64_t now_ns, bytes;
-	uint64_t bytes_per_ms[2]; /* by foot */
-	uint32_t position[2];
+	uint64_t bytes_per_ms[RUNGS]; /* by foot */
+	uint32_t position[RUNGS];
 	uint32_t last;
-	uint64_t ms[2]; /* spent with each foot */
+	uint64_t ms[RUNGS]; /* spent with each foot */
 	bool fed;
 };
 
 static void begin(struct run *r, uint64_t raw, uint64_t lz4)
 {
-	*r = (struct run){
-		.now_ns = 5, .bytes_per_ms = {raw, lz4}, .position = {300, 1000}, .fed = true};
+	*r = (struct run){.now_ns = 5,
+			  .bytes_per_ms = {raw, lz4, raw / 2, raw / 3},
+			  .position = {300, 1000, 2000, 3000},
+			  .fed = true};
 	migc_foot_init(&r->foot);
 }
 
 static void pass(struct run *r, unsigned int ms)
 {
 	for (unsigned int i = 0; i < ms; i++) {
-		r->last =
-			migc_foot_turn(&r->foot, r->now_ns, r->bytes, r->position[r->last], r->fed);
+		r->last = migc_foot_turn(&r->foot, RUNGS, r->now_ns, r->bytes, r->position[r->last],
+					 r->fed);
+		assert_in_range(r->last, 0, RUNGS - 1);
 		r->bytes += r->bytes_per_ms[r->last];
 		r->ms[r->last]++;
 		r->now_ns += NS_PER_MS;
@@ -64,10 +69,45 @@ static void takes_the_rung_above_where_more_goes(void **state)
 		struct run r;
 
 		begin(&r, 1000, lz4[i]);
-		pass(&r, 900);
-		assert_int_equal(r.last, 1);
+		pass(&r, 800);
+		assert_int_equal(r.foot.kept, 1);
 		assert_int_equal(r.foot.changes, 1);
 	}
+}
+
+/* The densest is best: each of the three steps needs one pair. */
+static void climbs_as_far_as_it_pays_and_comes_down_again(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, 100, 200);
+	r.bytes_per_ms[2] = 400;
+	r.bytes_per_ms[3] = 800;
+	pass(&r, 600);
+	assert_int_equal(r.foot.kept, 3);
+	assert_int_equal(r.ms[3] > 100, true);
+	/* there is none above: the one below is tried, and is worse */
+	pass(&r, 3000);
+	assert_int_equal(r.foot.kept, 3);
+	assert_int_equal(r.foot.changes, 3);
+	r.bytes_per_ms[0] = 6400;
+	r.bytes_per_ms[1] = 3200;
+	r.bytes_per_ms[2] = 1600;
+	pass(&r, 5000);
+	assert_int_equal(r.foot.kept, 0);
+	assert_int_equal(r.foot.changes, 6);
+}
+
+static void one_rung_has_no_other(void **state)
+{
+	struct migc_foot f;
+
+	(void)state;
+	migc_foot_init(&f);
+	for (uint64_t ms = 1; ms < 5000; ms++)
+		assert_int_equal(migc_foot_turn(&f, 1, ms * NS_PER_MS, ms * 1000, 0, true), 0);
+	assert_int_equal(f.trials, 0);
 }
 
 static void a_draw_changes_nothing_and_is_tried_more_and_more_rarely(void **state)
@@ -96,7 +136,7 @@ static void goes_back_when_raw_has_become_faster(void **state)
 	pass(&r, 1000);
 	assert_int_equal(r.last, 1);
 	r.bytes_per_ms[0] = 3000;
-	pass(&r, 5000);
+	pass(&r, 7000);
 	assert_int_equal(r.foot.changes, 2);
 	assert_int_equal(r.foot.kept, 0);
 }
@@ -148,8 +188,8 @@ static void a_trial_without_pages_is_none(void **state)
 	pass(&r, 140);
 	assert_int_equal(r.foot.trials, 0);
 	pass(&r, 200);
-	assert_int_equal(r.foot.trials, 1);
-	assert_int_equal(r.last, 1);
+	assert_int_equal(r.foot.changes, 1);
+	assert_int_equal(r.foot.kept, 1);
 }
 
 static void nothing_goes_at_all(void **state)
@@ -168,6 +208,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(begins_with_raw_and_keeps_it_where_it_is_faster),
 		cmocka_unit_test(takes_the_rung_above_where_more_goes),
+		cmocka_unit_test(climbs_as_far_as_it_pays_and_comes_down_again),
+		cmocka_unit_test(one_rung_has_no_other),
 		cmocka_unit_test(a_draw_changes_nothing_and_is_tried_more_and_more_rarely),
 		cmocka_unit_test(goes_back_when_raw_has_become_faster),
 		cmocka_unit_test(what_grows_evenly_counts_for_both),
