@@ -197,6 +197,7 @@ void engine_lanes_config(const struct migc_engine_config *config, struct lanes_c
 		.gateway = config->gateway,
 		.mtu = config->mtu,
 		.udp_port_base = config->source ? 0 : config->udp_port,
+		.sessions = 1,
 		.inject = config->inject,
 		.log = config->log,
 	};

@@ -104,19 +104,25 @@ int lanes_open(const struct lanes_config *config, struct lanes **out, struct mig
 		.log = config->log,
 	};
 	struct lanes *lanes;
-	unsigned int lcores = rte_lcore_count();
+	unsigned int lcores = rte_lcore_count(), count = lcores == 1 ? 1 : lcores - 1;
 	int rc;
 
 	*out = NULL;
-	if (lcores - 1 > LANES_MAX)
+	if (count > LANES_MAX)
 		return migc_error_set(err, -EINVAL, "%u worker lcores are too many: at most %u",
-				      lcores - 1, LANES_MAX);
+				      count, LANES_MAX);
+	if (config->udp_port_base + config->sessions * count > UINT16_MAX + 1u)
+		return migc_error_set(
+			err, -EINVAL,
+			"--port %u leaves no room for %u UDP ports: %u for each guest, "
+			"one a worker",
+			config->udp_port_base, config->sessions * count, count);
 	lanes = calloc(1, sizeof(*lanes));
 	if (lanes == NULL)
 		return migc_error_set(err, -ENOMEM, "no memory for workers");
 	lanes->single = lcores == 1 && !config->attended;
 	lanes->attended = lcores == 1 && config->attended;
-	lanes->count = lcores == 1 ? 1 : lcores - 1;
+	lanes->count = count;
 	lanes->log = config->log;
 	lanes->udp_port_base = config->udp_port_base ? config->udp_port_base : random_port_base();
 	port.workers = (uint16_t)lanes->count;

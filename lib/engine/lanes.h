@@ -22,6 +22,7 @@ struct lanes_config {
 	uint32_t gateway; /**< 0: none */
 	uint16_t mtu; /**< 0: the port's */
 	uint16_t udp_port_base; /**< of slot 0 in lane 0; 0: ephemeral, chosen at random */
+	unsigned int sessions; /**< slots that are used, from 0 on: each has a port in each lane */
 	struct migc_inject_spec inject;
 	/** The main lcore does nothing but lanes_attend(), controllers are other threads. */
 	bool attended;

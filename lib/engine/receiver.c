@@ -125,11 +125,8 @@ static int open_shared(struct receiver *r, struct migc_error *err)
 
 	engine_lanes_config(r->config, &config);
 	config.attended = true;
+	config.sessions = r->count;
 	rc = lanes_open(&config, &r->lanes, err);
-	if (rc == 0 && r->config->udp_port + r->count * r->lanes->count > UINT16_MAX + 1u)
-		rc = migc_error_set(err, -EINVAL,
-				    "--port %u leaves no room for %u guests with %u UDP ports each",
-				    r->config->udp_port, r->count, r->lanes->count);
 	if (rc == 0)
 		rc = engine_open_devices(r->config, r->lanes, r->count, &r->devices, err);
 	if (rc == 0)

@@ -439,12 +439,37 @@ static void workers_come_and_go_while_others_go_on(void **state)
 	free(steady);
 }
 
+static void udp_ports_behind_the_last_are_refused(void **state)
+{
+	static const struct {
+		uint16_t base;
+		unsigned int sessions;
+	} wrong[] = {{UINT16_MAX, 1}, {UINT16_MAX - 2 * LANES + 2, 2}};
+
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		const struct lanes_config config = {
+			.ethdev = "net_ring0",
+			.address = {OWN_IP, 24},
+			.udp_port_base = wrong[i].base,
+			.sessions = wrong[i].sessions,
+		};
+		struct migc_error err = {0};
+		struct lanes *none;
+
+		assert_int_equal(lanes_open(&config, &none, &err), -EINVAL);
+		assert_non_null(strstr(err.text, "--port"));
+		assert_null(none);
+	}
+}
+
 static int set_up(void **state)
 {
 	struct lanes_config config = {
 		.ethdev = "net_ring0",
 		.address = {OWN_IP, 24},
 		.udp_port_base = PORT_BASE,
+		.sessions = LANE_SLOTS_MAX,
 	};
 	struct migc_inet_config other = {
 		.mac = {2, 0, 0, 0, 0, 1},
@@ -479,6 +504,7 @@ int main(void)
 		cmocka_unit_test(one_that_is_not_started_gets_nothing),
 		cmocka_unit_test(a_worker_is_not_let_go_of_before_the_lane_has_looked),
 		cmocka_unit_test(who_always_has_something_to_send_gets_an_equal_share),
+		cmocka_unit_test(udp_ports_behind_the_last_are_refused),
 		cmocka_unit_test(workers_come_and_go_while_others_go_on),
 	};
 	char *eal[] = {"lane_test",
