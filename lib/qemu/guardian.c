@@ -69,7 +69,8 @@ static void rescue(const char *path, struct qemu_changes *changes)
 		say_paused(&error);
 }
 
-static void watch(int pipe_fd, const char *path, struct qemu_changes *changes)
+static void __attribute__((noreturn))
+watch(int pipe_fd, const char *path, struct qemu_changes *changes)
 {
 	char byte;
 	ssize_t n;

@@ -210,8 +210,10 @@ int migc_qemu_open(const struct migc_qemu_config *config, struct migc_qemu **out
 int qemu_reconnect(struct migc_qemu *q, struct migc_error *err)
 {
 	struct migc_error error = {0};
-	int rc = qmp_poll(&q->qmp, &error);
+	int rc;
 
+	/* whether it is open, which only reading tells */
+	qmp_poll(&q->qmp, &error);
 	/* the guardian has its own connection */
 	if (!q->qmp.closed || q->config.qmp_path == NULL)
 		return 0;

@@ -332,7 +332,10 @@ int qmp_open(struct qmp *q, const char *path, struct migc_error *err)
 	json_t *greeting = NULL;
 	int rc;
 
+	/* nothing was received from this one */
 	q->fd = -1;
+	q->buffer = NULL;
+	q->length = q->capacity = q->searched = 0;
 	if (q->timeout_ms == 0)
 		q->timeout_ms = TIMEOUT_DEFAULT_MS;
 	rc = connect_to(q, path, err);
