@@ -42,6 +42,12 @@ static void set(struct engine *e, const struct migc_settings_change *change)
 	}
 }
 
+/** The machine would leave the source paused, status 3: the end is near anyway. */
+static bool committed(const struct migc_source *session)
+{
+	return strcmp(migc_source_state(session), "COMMIT") == 0;
+}
+
 static void obey_source(struct engine *e, struct migc_source *session, struct event_queue *events,
 			const struct migc_order *order, struct migc_error *refusal)
 {
@@ -49,8 +55,7 @@ static void obey_source(struct engine *e, struct migc_source *session, struct ev
 
 	switch (order->type) {
 	case MIGC_ORDER_CANCEL:
-		/* the machine would leave the source paused, status 3: the end is near anyway */
-		if (strcmp(state, "COMMIT") == 0)
+		if (committed(session))
 			migc_error_set(
 				refusal, -EBUSY,
 				"too late: the receiver was told to start the VM; wait, within "
@@ -74,11 +79,15 @@ static void obey_source(struct engine *e, struct migc_source *session, struct ev
 }
 
 /** --timeout counts from the start, whenever it was set. */
-static void poll_timeout(struct engine *e, struct event_queue *events, uint64_t now_ns)
+static void poll_timeout(struct engine *e, const struct migc_source *session,
+			 struct event_queue *events, uint64_t now_ns)
 {
 	uint64_t timeout_ns = (uint64_t)e->settings.timeout_s * UINT64_C(1000000000);
 
 	if (timeout_ns == 0 || e->timed_out || now_ns - e->begin_ns <= timeout_ns)
+		return;
+	/* as with cancel: the answer has a bound of its own */
+	if (committed(session))
 		return;
 	e->timed_out = true;
 	if (!e->settings.timeout_suspends)
@@ -97,7 +106,7 @@ void engine_control_source(struct engine *e, struct migc_source *session,
 		engine_control_publish(e, now_ns);
 		migc_control_answer(e->config->control, &refusal);
 	}
-	poll_timeout(e, events, now_ns);
+	poll_timeout(e, session, events, now_ns);
 	migc_source_set_downtime_limit(session,
 				       e->timed_out ? UINT32_MAX : e->settings.downtime_limit_ms);
 	migc_source_set_pause(session, e->settings.pause_before_switchover);

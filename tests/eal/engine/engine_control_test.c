@@ -179,6 +179,21 @@ static void a_timeout_that_suspended_cancels_when_it_is_to(void **state)
 	migc_source_free(s);
 }
 
+static void a_timeout_does_not_come_between_commit_and_its_answer(void **state)
+{
+	struct rig *r = *state;
+
+	r->e.settings.timeout_s = 10;
+	for (unsigned int place = 0; place < WAY - 1; place++) {
+		struct migc_source *s = at(place);
+		bool late = strcmp(way[place], "COMMIT") == 0;
+
+		r->e.timed_out = false;
+		assert_int_equal(turn(r, s, 12 * SECOND), late ? MIGC_EV_TICK : MIGC_EV_TIMEOUT);
+		migc_source_free(s);
+	}
+}
+
 static void a_signal_cancels_and_a_receiver_can_be_cancelled_and_not_set(void **state)
 {
 	struct migc_order given = {.type = MIGC_ORDER_SET};
@@ -235,6 +250,7 @@ int main(void)
 		RIGGED(what_is_set_is_in_force_and_shown_when_it_is_answered),
 		RIGGED(a_timeout_counts_from_the_start_and_may_be_put_off),
 		RIGGED(a_timeout_that_suspended_cancels_when_it_is_to),
+		RIGGED(a_timeout_does_not_come_between_commit_and_its_answer),
 		RIGGED(a_receiver_that_was_told_to_start_the_vm_is_not_cancelled),
 		RIGGED(a_signal_cancels_and_a_receiver_can_be_cancelled_and_not_set),
 	};
