@@ -48,6 +48,15 @@ static bool committed(const struct migc_source *session)
 	return strcmp(migc_source_state(session), "COMMIT") == 0;
 }
 
+/** @return whether all is over and done: nothing is left to cancel. */
+static bool ended(const char *state, struct migc_error *refusal)
+{
+	if (strcmp(state, "END") != 0)
+		return false;
+	migc_error_set(refusal, -EBUSY, "too late: this migration has just ended");
+	return true;
+}
+
 static void obey_source(struct engine *e, struct migc_source *session, struct event_queue *events,
 			const struct migc_order *order, struct migc_error *refusal)
 {
@@ -60,7 +69,7 @@ static void obey_source(struct engine *e, struct migc_source *session, struct ev
 				refusal, -EBUSY,
 				"too late: the receiver was told to start the VM; wait, within "
 				"30 s it is known whether it did");
-		else
+		else if (!ended(state, refusal))
 			cancel(e, events);
 		break;
 	case MIGC_ORDER_CONTINUE:
@@ -122,7 +131,7 @@ static void obey_destination(struct engine *e, const char *state, struct event_q
 	else if (strcmp(state, "RUN") == 0 || strcmp(state, "COMMITTED") == 0)
 		migc_error_set(refusal, -EBUSY,
 			       "too late: the sender said to start the VM, and it is started here");
-	else
+	else if (!ended(state, refusal))
 		cancel(e, events);
 }
 

@@ -163,6 +163,22 @@ def cancel_lets_the_source_run_on(context, state):
     check_source_runs_on(source, settings)
 
 
+@system_test(timeout=120)
+def cancel_after_commit_is_refused_and_says_to_wait(context):
+    source, destination = booted(context, rate=20)
+    # a destination QEMU that does not answer is what the sender waits for
+    sender, receiver = context.start_migration(source, destination,
+                                               [*SOON, "--inject", "stop=COMMIT"])
+    sender.wait_line("injected: at COMMIT$")
+    destination.process.send_signal(signal.SIGSTOP)
+    sender.signal(signal.SIGCONT)
+    sender.wait_state("COMMIT")
+    status, _, err = sender.operate("cancel")
+    check(status == 1 and "too late" in err and "wait" in err, "cancel: %d, %s", status, err)
+    destination.process.send_signal(signal.SIGCONT)
+    context.finish_migration(sender, receiver, source, destination)
+
+
 @system_test(full=True, timeout=120)
 def a_receiver_can_be_cancelled_and_takes_no_settings(context):
     source, destination = booted(context, rate=20)
