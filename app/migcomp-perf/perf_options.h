@@ -18,7 +18,7 @@
 #define PERF_SEG_MIN 8u
 #define PERF_SEG_MAX 59460u
 /** Pages a block with --codec, and segments then. */
-#define PERF_BLOCK_PAGES_MAX 32u
+#define PERF_BLOCK_PAGES_MAX 64u
 #define PERF_MIX_WHOLE 1000000u
 
 enum perf_ptest {

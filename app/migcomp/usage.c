@@ -49,7 +49,7 @@ const char *options_usage(void)
 	       "  --compressdev NAME|DRIVER[,...]     (all QAT, else compress_isal, else "
 	       "compress_zlib)\n"
 	       "  --no-fallback           an error instead of the next device or raw\n"
-	       "  --block-pages N         4 KiB pages a block, 1 to 32 (32; deflate: from the "
+	       "  --block-pages N         4 KiB pages a block, 1 to 64 (64; deflate: from the "
 	       "device,\n"
 	       "                          at most 16)\n"
 	       "  --delta-cache SIZE      send: pages remembered, to send what changed of them; "

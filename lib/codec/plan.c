@@ -9,7 +9,7 @@
 /** mbuf data_len has 16 bits: most pages that one linear segment holds. */
 #define LINEAR_PAGES_MAX (65535u / MIGC_PAGE_BYTES)
 /** Pages of a chain: rte_mbuf's own limit is far away; what ISA-L was tested with is this. */
-#define CHAIN_PAGES_MAX MIGC_BLOCK_PAGES_MAX
+#define CHAIN_PAGES_MAX 32u
 #define SEGMENT_BYTES MIGC_PAGE_BYTES
 
 /*

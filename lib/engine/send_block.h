@@ -22,7 +22,7 @@
 /** Blocks from collected to acknowledged, a worker. */
 #define SEND_BLOCKS 2048u
 /** Copies of a block's pages, where the tracker asks for them, a worker. */
-#define SEND_COPIES 96u
+#define SEND_COPIES 64u
 #define SEND_COPY_BYTES (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
 /** Blocks of deltas from collected to compressed, a worker. */
 #define SEND_RESIDUES 32u

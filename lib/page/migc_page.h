@@ -14,7 +14,7 @@
 #define MIGC_PAGE_BYTES 4096u
 #define MIGC_PAGE_SHIFT 12
 /** Largest number of pages in one block, whatever the codec (wire format limit). */
-#define MIGC_BLOCK_PAGES_MAX 32
+#define MIGC_BLOCK_PAGES_MAX 64
 /** Pages one span covers: 1 MiB of guest memory. */
 #define MIGC_SPAN_PAGES 256u
 #define MIGC_SPAN_WORDS (MIGC_SPAN_PAGES / 64)

@@ -358,7 +358,7 @@ static void values_of_the_wrong_form_are_refused(void **state)
 	refuse(RECV GUEST PSK " --port 0", "1 to 65535");
 	refuse(RECV GUEST PSK " --port 65536", "1 to 65535");
 	refuse(RECV GUEST PSK " --mtu 1279", "1280 to");
-	refuse(RECV GUEST PSK " --block-pages 33", "1 to 32");
+	refuse(RECV GUEST PSK " --block-pages 65", "1 to 64");
 	refuse(SEND GUEST PSK " --level 0", "1 to 19");
 	refuse(SEND GUEST PSK " --level -1", "1 to 19");
 	refuse(SEND GUEST PSK " --codec gzip", "auto, raw, deflate");

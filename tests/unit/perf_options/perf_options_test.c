@@ -198,7 +198,7 @@ static void what_a_codec_does_not_have_is_refused(void **state)
 {
 	(void)state;
 	refused(parse(NEEDED, "--codec", "deflate", "--seg-sz", "2048", NULL), "--seg-sz");
-	refused(parse(NEEDED, "--codec", "deflate", "--max-num-sgl-segs", "33", NULL),
+	refused(parse(NEEDED, "--codec", "deflate", "--max-num-sgl-segs", "65", NULL),
 		"--max-num-sgl-segs");
 	refused(parse(NEEDED, "--codec", "deflate", "--burst-sz", "1", NULL), "--burst-sz");
 	refused(parse(NEEDED, "--codec", "deflate", "--window-sz", "15", NULL), "--window-sz");
