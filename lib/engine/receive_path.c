@@ -151,13 +151,18 @@ static uint8_t *page_address(const struct receive_path *path, unsigned int regio
 /** Runs of a block's pages, before they are written for the first time. */
 static void prefault(const struct receive_path *path, const struct migc_page_list *pages)
 {
+	const uint8_t *presence = path->shared->presence[pages->region];
+	bool in_memory = path->shared->region[pages->region]->in_memory;
 	unsigned int first = 0;
 
 	for (unsigned int i = 1; i <= pages->count; i++) {
-		if (i < pages->count && pages->page[i] == pages->page[i - 1] + 1)
+		bool data = presence[pages->page[first]] != PAGE_ABSENT;
+
+		if (i < pages->count && pages->page[i] == pages->page[i - 1] + 1 &&
+		    (presence[pages->page[i]] != PAGE_ABSENT) == data)
 			continue;
 		migc_guestmem_prefault(page_address(path, pages->region, pages->page[first]),
-				       i - first, true);
+				       i - first, !(in_memory && data));
 		first = i;
 	}
 }

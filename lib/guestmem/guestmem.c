@@ -69,6 +69,13 @@ uint32_t guestmem_backing_page(int fd)
 	return MIGC_PAGE_BYTES;
 }
 
+static bool is_in_memory(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == HUGETLBFS_MAGIC);
+}
+
 /** Reserve address space that is aligned to the backing's pages, then map the file over it. */
 static uint8_t *map_aligned(const struct migc_region *region, int protection)
 {
@@ -119,6 +126,7 @@ int guestmem_map(struct migc_guestmem *gm, struct migc_region *region, struct mi
 	int rc;
 
 	region->pages = region->size_bytes / MIGC_PAGE_BYTES;
+	region->in_memory = is_in_memory(region->fd);
 	if (region->size_bytes) {
 		region->addr = map_aligned(region, protection);
 		if (region->addr == NULL) {

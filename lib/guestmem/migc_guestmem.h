@@ -29,6 +29,7 @@ struct migc_region {
 	int fd;
 	uint64_t file_offset_bytes;
 	bool writable;
+	bool in_memory; /**< tmpfs, memfd or hugetlbfs: nothing is written back */
 	/* where QEMU has it; zero when there is none */
 	pid_t pid;
 	uint64_t qemu_addr; /**< host virtual address of page 0 in QEMU */
@@ -105,6 +106,10 @@ int migc_guestmem_punch(const struct migc_guestmem *gm, unsigned int region, uin
  * Map pages that are about to be read (data: a hole of shared memory would be filled) or written,
  * at one go (MADV_POPULATE_READ, _WRITE; Linux 5.14): a tenth of what a fault each costs. Where
  * that fails nothing is lost, pages are faulted in one by one. Any thread.
+ *
+ * Pages of a region that is in_memory and writable may be written after they were mapped to be
+ * read. That costs half where they are data, as the kernel maps their neighbours in the same fault,
+ * and more where they are holes.
  */
 void migc_guestmem_prefault(uint8_t *addr, uint64_t pages, bool write);
 /**

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -375,6 +376,35 @@ static void equal_content_has_equal_digests_with_and_without_holes(void **state)
 	assert_memory_not_equal(other, full, sizeof(full));
 }
 
+static long minor_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
+}
+
+/* What a receiver counts on: mapped to be read in one call, and then written at will. */
+static void data_in_memory_that_was_mapped_to_be_read_may_be_written(void **state)
+{
+	struct fixture *f = *state;
+	const struct migc_region *region;
+	long before;
+
+	make_file(f, 64 * PAGE);
+	for (uint64_t page = 0; page < 64; page++)
+		write_page(f, page, 7);
+	region = add(f, 0, 0, true);
+	assert_true(region->in_memory);
+	/* the first look costs faults of its own */
+	minor_faults();
+	migc_guestmem_prefault(region->addr, 64, false);
+	before = minor_faults();
+	for (uint64_t page = 0; page < 64; page++)
+		((volatile uint8_t *)region->addr)[page * PAGE] = 8;
+	assert_int_equal(minor_faults(), before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -392,6 +422,7 @@ int main(void)
 		TEST(names_are_checked_and_unique),
 		TEST(a_destination_file_is_created_and_grown_but_never_cut),
 		TEST(a_region_without_a_size_gets_one_later_and_only_one),
+		TEST(data_in_memory_that_was_mapped_to_be_read_may_be_written),
 		TEST(equal_content_has_equal_digests_with_and_without_holes),
 	};
 
