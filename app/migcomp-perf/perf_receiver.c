@@ -91,6 +91,7 @@ static bool has_word(int argc, char **argv, const char *word)
 static char **eal_words(int argc, char **argv, int *count)
 {
 	static char no_files[] = "--no-shconf", no_huge_files[] = "--in-memory";
+	char *apart = has_word(argc, argv, "--no-huge") ? no_files : no_huge_files;
 	char **words = calloc((size_t)argc + 2, sizeof(char *));
 
 	if (words == NULL)
@@ -98,11 +99,10 @@ static char **eal_words(int argc, char **argv, int *count)
 	words[(*count)++] = argv[0];
 	for (int i = PERF_RECEIVER_WORDS; i < argc; i++)
 		words[(*count)++] = argv[i];
-	/* each excludes the other's --no-huge; neither leaves anything behind */
-	if (has_word(argc, argv, "--no-huge"))
-		words[(*count)++] = no_files;
-	else if (!has_word(argc, argv, no_huge_files))
-		words[(*count)++] = no_huge_files;
+	/* each excludes the other's --no-huge; neither leaves anything behind. DPDK 25.11 takes no
+	 * word twice */
+	if (!has_word(argc, argv, apart))
+		words[(*count)++] = apart;
 	return words;
 }
 

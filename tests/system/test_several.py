@@ -32,7 +32,7 @@ class Party:
         self.destinations = [context.destination(s.shape) for s in self.sources]
         words = [w for d in self.destinations for w in ("--qmp", d.qmp_path)]
         self.receiver = context.endpoint("recv", words, workers=workers, port="af_packet",
-                                         link=self.link, eal=["-m", str(160 + 32 * count)])
+                                         link=self.link, eal_mib=160 + 32 * count)
         self.workers = max(1, workers)
 
     def listening(self, i):
@@ -142,7 +142,7 @@ def a_guest_whose_qmp_is_not_there_keeps_no_other_from_coming(context):
     destination = context.destination(source.shape)
     nobody = context.path("nobody.qmp")
     receiver = context.endpoint("recv", ["--qmp", nobody, "--qmp", destination.qmp_path],
-                                workers=1, port="af_packet", link=link, eal=["-m", "256"])
+                                workers=1, port="af_packet", link=link, eal_mib=256)
     port = receiver.wait_line(r"^listening on \S+:(\d+) ", 30, receiver.out).group(1)
     check(port == "4434", "the second guest has port %s", port)
     sender = context.endpoint("send", ["--qmp", source.qmp_path], workers=1, port="af_packet",
@@ -161,7 +161,7 @@ def what_is_wrong_with_all_is_in_each_report(context):
     vms = [context.destination(Shape(**SMALL)) for _ in range(2)]
     words = [w for v in vms for w in ("--qmp", v.qmp_path)]
     receiver = context.endpoint("recv", [*words, "--port", "65535"], workers=1, port="af_packet",
-                                link=context.link(), eal=["-m", "256"])
+                                link=context.link(), eal_mib=256)
     result = receiver.expect(1, 30)
     for report in result.report["guests"]:
         check(report["status"] == "failed" and "--port" in report["error"], "%s",
@@ -173,7 +173,7 @@ def sigint_cancels_all_that_wait(context):
     link = context.link()
     vms = [context.destination(Shape(**SMALL)) for _ in range(2)]
     receiver = context.endpoint("recv", [w for v in vms for w in ("--qmp", v.qmp_path)],
-                                workers=1, port="af_packet", link=link, eal=["-m", "256"])
+                                workers=1, port="af_packet", link=link, eal_mib=256)
     for vm in vms:
         receiver.wait_line(r"^listening on \S+ %s$" % re.escape(vm.qmp_path), 30, receiver.out)
     receiver.signal(signal.SIGINT)
@@ -203,7 +203,7 @@ def one_of_two_that_wait_is_cancelled_by_its_name(context):
     names = [re.sub(r".*/|\.[^.]*$", "", vm.qmp_path) for vm in vms]
     receiver = context.endpoint("recv", [w for v in vms for w in ("--qmp", v.qmp_path)],
                                 workers=1, port="af_packet", link=context.link(),
-                                eal=["-m", "256"])
+                                eal_mib=256)
     for vm in vms:
         receiver.wait_line(r"^listening on \S+ %s$" % re.escape(vm.qmp_path), 30, receiver.out)
     status, _, err = receiver.operate("cancel")

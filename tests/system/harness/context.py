@@ -133,8 +133,8 @@ class Context:
         return self.stack.enter_context(Link(self.token + name, **arguments))
 
     def endpoint(self, role, words, workers=0, port="memif", mtu=1500, link=None, security=None,
-                 address=None, eal=(), qatlike=None, environment=None, back=False, telemetry=None,
-                 connect=None, interface=INTERFACE):
+                 address=None, eal_mib=192, qatlike=None, environment=None, back=False,
+                 telemetry=None, connect=None, interface=INTERFACE):
         """Start `send` or `recv` with an address, a port and credentials; `back`: on each other's
         host; `telemetry`: EAL's file prefix, to have it at all."""
         source = role == "send"
@@ -160,7 +160,7 @@ class Context:
         else:
             port_words = af_packet_words(mtu, max(1, workers), interface)
             prefix = link.inside("source" if side == SOURCE_ADDRESS else "destination")
-        words_of_eal = [*eal_words(workers), *port_words, *eal]
+        words_of_eal = [*eal_words(workers, eal_mib), *port_words]
         if telemetry:
             words_of_eal.remove("--no-telemetry")
             words_of_eal += ["--file-prefix", telemetry]
