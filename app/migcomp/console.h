@@ -11,7 +11,11 @@
 #include "migc_report.h"
 #include "options.h"
 
-/** @file What a run prints: progress and messages on stderr, "listening" on stdout. */
+/**
+ * @file
+ * What a run prints: progress and messages on stderr, "listening" on stdout. Nothing of it waits
+ * for who reads stderr: what does not fit its pipe or terminal now is left out, and that is said.
+ */
 
 struct console {
 	struct migc_log log;
@@ -19,6 +23,7 @@ struct console {
 	bool live; /**< one line on a terminal, written over and over */
 	bool plain; /**< a line a second, and one for each state */
 	bool line_open; /**< the live line stands there without a newline */
+	unsigned int unread; /**< messages left out since the last that was not */
 	uint64_t last_ms;
 	const volatile sig_atomic_t *asked; /**< counts SIGUSR1: print the statistics */
 	sig_atomic_t answered;
