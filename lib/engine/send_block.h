@@ -20,7 +20,7 @@
  */
 
 /** Blocks from collected to acknowledged, a worker. */
-#define SEND_BLOCKS 2048u
+#define SEND_BLOCKS 1024u
 /** Copies of a block's pages, where the tracker asks for them, a worker. */
 #define SEND_COPIES 64u
 #define SEND_COPY_BYTES (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
