@@ -78,7 +78,10 @@ def pages_that_changed_a_little_go_as_deltas(context, memory, workers, dirty="au
     check(0 < received.report["xbzrle-cache"]["pages"] <= deltas["pages"] and
           (inject or received.report["xbzrle-cache"]["pages"] == deltas["pages"]),
           "sent %s, applied %s", deltas, received.report["xbzrle-cache"])
-    check(not inject or received.report["drops"]["blocks-failed"] > 0, "no block failed")
+    # what a device could not do, another one may have
+    failed = received.report["drops"]["blocks-failed"] + (
+        received.report["compression"]["fallback-blocks"] if context.qatlike else 0)
+    check(not inject or failed > 0, "no block failed")
 
 
 @system_test()
