@@ -211,24 +211,28 @@ static void poll_stopping(struct source *s)
 static void poll_saving(struct source *s)
 {
 	struct migc_error error = {0};
-	int rc;
+	int rc, sent = 0;
 
-	while ((rc = migc_qemu_read_state(s->e->qemu, s->device, sizeof(s->device), &error)) > 0) {
+	while (sent == 0 &&
+	       (rc = migc_qemu_read_state(s->e->qemu, s->device, sizeof(s->device), &error)) > 0) {
 		s->msg.type = MIGC_MSG_DEVICE_STATE;
 		s->msg.device.data = s->device;
 		s->msg.device.length = (uint32_t)rc;
 		s->device_bytes += (uint64_t)rc;
-		if (engine_send(s->e, 0, &s->msg) != 0)
-			break;
+		sent = engine_send(s->e, 0, &s->msg);
 	}
-	if (rc == 0)
+	if (sent == 0 && rc == 0)
 		return;
 	s->saving = false;
-	if (rc == -ENODATA) {
+	/* poll_peer() will see why */
+	if (sent == -ECONNRESET)
+		return;
+	if (sent == 0 && rc == -ENODATA) {
 		event_queue_add(&s->events, MIGC_EV_DEVICES_SAVED)->bytes = s->device_bytes;
 		return;
 	}
-	migc_error_set(&error, -ETIMEDOUT, "the receiver takes no device state");
+	if (sent != 0)
+		migc_error_set(&error, sent, "the receiver takes no device state");
 	fail(s, &error);
 }
 
