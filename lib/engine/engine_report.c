@@ -243,6 +243,9 @@ static void add_names(const struct engine *e, struct migc_report *r)
 {
 	r->network.workers = e->connections;
 	r->compression.adapts = e->config->source && e->config->codec_auto;
+	r->compression.foot = e->foot_rung;
+	r->compression.foot_trials = e->foot.trials;
+	r->compression.foot_changes = e->foot.changes;
 	if (e->workers && r->compression.adapts)
 		r->compression.position_per_mille = __atomic_load_n(
 			&e->workers[0].mean_per_mille[e->foot_rung], __ATOMIC_RELAXED);

@@ -341,7 +341,9 @@ static void run(struct source *s)
 			poll_saving(s);
 		poll_qemu(s, now);
 		source_poll_throttle(s, now);
-		engine_advise_ladders(s->e, now, s->feeding && !s->final);
+		/* with the guest stopped there is no time for trials; a copy that never runs has
+		 * all */
+		engine_advise_ladders(s->e, now, s->feeding && !(s->final && s->e->dirty));
 		engine_share_bandwidth(s->e, now);
 		engine_poll_memory(s->e, &s->events);
 		poll_operator(s, now);

@@ -24,7 +24,7 @@
 #define ABOVE_MIN 50u
 
 /** After so many pairs a difference of so much is an answer, per mille. */
-static const int64_t clear_after[PAIRS_MAX] = {400, 250, 150, 100, 100, 0};
+static const int64_t clear_after[PAIRS_MAX] = {500, 300, 150, 100, 100, 0};
 
 void migc_foot_init(struct migc_foot *f)
 {

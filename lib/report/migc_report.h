@@ -77,6 +77,8 @@ struct migc_report {
 		bool adapts; /**< auto */
 		uint64_t held_ms, starved_ms; /**< of all workers: the link's fault, the cores' */
 		uint32_t position_per_mille; /**< of the ladder, mean of the workers, 1000 a rung */
+		uint32_t foot; /**< rung that it does not go below */
+		uint64_t foot_trials, foot_changes;
 		uint64_t skipped; /**< blocks sent raw as those before did not shrink (auto) */
 		uint64_t gathered_bytes; /**< copied because pages were no neighbours */
 		uint64_t copied_pages; /**< snapshots for the tracker */

@@ -97,6 +97,9 @@ static json_t *compression(const struct migc_report *r)
 		put_number(&o, "held-ms", r->compression.held_ms);
 		put_number(&o, "starved-ms", r->compression.starved_ms);
 		put_number(&o, "ladder-position", r->compression.position_per_mille);
+		put_number(&o, "ladder-foot", r->compression.foot);
+		put_number(&o, "ladder-foot-trials", r->compression.foot_trials);
+		put_number(&o, "ladder-foot-changes", r->compression.foot_changes);
 	}
 	put_number(&o, "looked-incompressible", r->compression.looked_incompressible);
 	put_number(&o, "skipped", r->compression.skipped);

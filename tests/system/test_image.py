@@ -41,6 +41,17 @@ def one_gib_arrives_identical_and_sparse(context):
 
 
 @system_test(timeout=240)
+def auto_finds_out_which_rung_is_cheapest(context):
+    if context.qatlike or context.codec:
+        raise Skip("the codec is not auto's to choose")
+    # fast enough that the position rests on one of the two feet, long enough for a trial
+    report = transfer(context, 2048, 1600, ["--codec", "auto"], workers=1)
+    compression = report["compression"]
+    check(compression["ladder-foot-trials"] > 0 or compression["ladder-position"] > 1000,
+          "no foot was tried: %s", compression)
+
+
+@system_test(timeout=240)
 def silesia_shrinks_as_deflate_level_1_does(context):
     if memory_image.corpus_directory() is None:
         raise Skip("no Silesia files in ../shared/data/silesia: the ratio is not asserted")

@@ -49,7 +49,7 @@ static void begins_with_raw_and_keeps_it_where_it_is_faster(void **state)
 	struct run r;
 
 	(void)state;
-	begin(&r, 1000, 500);
+	begin(&r, 1000, 400);
 	pass(&r, 140);
 	assert_int_equal(r.ms[1], 0);
 	pass(&r, 1860);
