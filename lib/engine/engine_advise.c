@@ -7,6 +7,7 @@
 #define FOOT_EVERY_NS UINT64_C(1000000)
 #define MEAN_EVERY_NS UINT64_C(10000000)
 #define SPARE_EVERY_NS UINT64_C(50000000) /* five ticks of 100 Hz */
+#define SPARE_FIRST_NS UINT64_C(20000000) /* until there are two readings: nobody goes denser */
 
 /** Of all workers' positions with the foot there is now. */
 static uint32_t mean_position(const struct engine *e)
@@ -64,7 +65,8 @@ void engine_advise_ladders(struct engine *e, uint64_t now_ns, bool fed)
 		e->mean_ns = now_ns;
 		tell_mean(e);
 	}
-	if (now_ns - e->spare_ns >= SPARE_EVERY_NS) {
+	if (now_ns - e->spare_ns >=
+	    (e->spare.total == 0 || e->spare.readings == 0 ? SPARE_FIRST_NS : SPARE_EVERY_NS)) {
 		e->spare_ns = now_ns;
 		tell_spare(e);
 	}

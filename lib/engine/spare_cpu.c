@@ -5,7 +5,7 @@
 
 void spare_cpu_init(struct spare_cpu *s, const cpu_set_t *cpus)
 {
-	*s = (struct spare_cpu){.cpus = *cpus, .per_mille = 1000};
+	*s = (struct spare_cpu){.cpus = *cpus};
 }
 
 void spare_cpu_read(struct spare_cpu *s, FILE *stat)

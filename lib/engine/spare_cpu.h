@@ -16,7 +16,7 @@ struct spare_cpu {
 	cpu_set_t cpus;
 	uint64_t total, idle; /**< clock ticks, at the last reading */
 	unsigned int readings; /**< since the first */
-	uint32_t per_mille; /**< of late; 1000 before there are two readings */
+	uint32_t per_mille; /**< of late; 0 before there are two readings */
 };
 
 /** Begin, or begin anew: what was before counts no more. */

@@ -6,8 +6,8 @@
 /* Trials: their constants have their reasons in doc/design/auto-codec.md. */
 
 #define NS_PER_MS UINT64_C(1000000)
-/** Of data before the first trial: the slow start of congestion control is over. */
-#define FIRST_REST_NS (150 * NS_PER_MS)
+/** Of data before the first trial: slow start is over, and so is the way up on a slow link. */
+#define FIRST_REST_NS (185 * NS_PER_MS)
 #define REST_MIN_NS (500 * NS_PER_MS)
 /** After a clear answer, and the longest. */
 #define REST_CLEAR_NS (2000 * NS_PER_MS)

@@ -94,7 +94,8 @@ class LivePair:
             return {**fields, "goes-on": False}
         resumed = self.destination.qmp.wait_event(GUEST_TIMEOUT, "RESUME")
         self.source.qmp.command("query-status")
-        stopped = self.source.qmp.event("STOP")
+        # the last: a guest that is slowed down by stop and cont has many
+        stopped = self.source.qmp.last_event("STOP")
         if not resumed or not stopped:
             raise RunFailed("no STOP at the source, or no RESUME at the destination")
         last = self.here.pages()

@@ -58,6 +58,10 @@ class EventQmp(Qmp):
                 return event
         return None
 
+    def last_event(self, name):
+        """The last of that name, or None."""
+        return next((event for event in reversed(self.events) if event["event"] == name), None)
+
     def wait_event(self, timeout, name, *statuses):
         end = time.monotonic() + timeout
         while True:

@@ -37,8 +37,8 @@ static void one_reading_says_nothing(void **state)
 	struct spare_cpu s = of_cpus(0, 1);
 
 	(void)state;
-	assert_int_equal(s.per_mille, 1000);
-	assert_int_equal(after(&s, "cpu0 900 0 0 100 0 0 0 0 0 0\n"), 1000);
+	assert_int_equal(s.per_mille, 0);
+	assert_int_equal(after(&s, "cpu0 900 0 0 100 0 0 0 0 0 0\n"), 0);
 }
 
 static void idle_and_waiting_time_is_spare_the_rest_is_not(void **state)

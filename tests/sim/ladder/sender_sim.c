@@ -14,6 +14,7 @@
 #define PACKET_BYTES 8900.0
 #define SLICE_NS 1000000.0 /* a core changes hands when someone waited so long */
 #define SPARE_EVERY_NS 100000000.0
+#define SPARE_FIRST_STEPS 800u /* 40 ms */
 #define SPARE_TICK_NS 10000000.0
 #define MEAN_STEPS 200u /* 10 ms */
 #define FOOT_STEPS 20u /* 1 ms */
@@ -103,7 +104,7 @@ struct sim {
 	struct sim_flow flow[SIM_WORKERS_MAX];
 	struct sim_core core[2 * SIM_WORKERS_MAX];
 	struct migc_foot foot;
-	double guest_sent;
+	double guest_sent, spare_told_ns;
 	struct sim_result *out;
 };
 
@@ -393,15 +394,18 @@ static void level_runtimes(struct sim *s)
 static void tell_spare(struct sim *s)
 {
 	unsigned int cores = s->setup->shared_cores;
+	double since_ns = s->now_ns - s->spare_told_ns;
 
 	for (unsigned int i = 0; i < s->setup->workers; i++) {
 		struct sim_core *c = &s->core[i % cores];
 		double ticks =
 			floor(c->idle_ns / SPARE_TICK_NS) - floor(c->idle_told_ns / SPARE_TICK_NS);
 
-		migc_ladder_set_spare(&s->flow[i].ladder,
-				      (uint32_t)(ticks * SPARE_TICK_NS / SPARE_EVERY_NS * 1000));
+		migc_ladder_set_spare(
+			&s->flow[i].ladder,
+			since_ns > 0 ? (uint32_t)(ticks * SPARE_TICK_NS / since_ns * 1000) : 0);
 	}
+	s->spare_told_ns = s->now_ns;
 	for (unsigned int i = 0; i < cores; i++)
 		s->core[i].idle_told_ns = s->core[i].idle_ns;
 }
@@ -422,7 +426,8 @@ static void run_cores(struct sim *s)
 	level_runtimes(s);
 	for (unsigned int i = 0; i < cores; i++)
 		run_shared_core(s, i, cores);
-	if (s->setup->tells_spare && s->step && s->step % (uint64_t)(SPARE_EVERY_NS / STEP_NS) == 0)
+	if (s->setup->tells_spare && (s->step == 0 || s->step == SPARE_FIRST_STEPS ||
+				      s->step % (uint64_t)(SPARE_EVERY_NS / STEP_NS) == 0))
 		tell_spare(s);
 }
 
