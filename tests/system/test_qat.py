@@ -101,6 +101,8 @@ def device_dies_while_the_guest_moves(context, fault, at):
     # from here on a slow machine must come to an end too
     source.set_rate(10)
     sent, received = context.finish_migration(sender, receiver, source, destination)
+    print("%s at the %s: downtime of %d ms, expected %d" % (
+        fault, at, sent.report["downtime"], sent.report["expected-downtime"]))
     # what the sender stops the guest for is within its limit; what that takes is the machine's
     check(sent.report["expected-downtime"] <= 300 and sent.report["downtime"] < 1000,
           "downtime of %s ms, expected %s", sent.report["downtime"],
