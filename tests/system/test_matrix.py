@@ -11,7 +11,7 @@ import time
 
 from harness import states_md
 from harness.context import Shape
-from harness.matrix import PLACES, RECOVER_SECONDS, SMALL, Cell, Chain, try_line
+from harness.matrix import DOWNTIME_LIMIT, PLACES, RECOVER_SECONDS, SMALL, Cell, Chain, try_line
 from harness.registry import Skip, check, system_test
 
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
@@ -109,10 +109,12 @@ def network_cut_60(cell):
 
 def network_cut(cell, seconds):
     recover = cell.column in RECOVERING[cell.machine]
+    scan = cell.column == "SCAN"
     # slowly: a scan that finds little is the last, and the loss is noticed with the guest stopped
-    words = ("--max-bandwidth", "100m") if cell.column == "SCAN" else ()
-    cell.start(words, hold=False, faults=["cut=%s:%d" % (cell.place, seconds)],
-               recover=seconds + RECOVER_SECONDS if recover else 0)
+    cell.start(("--max-bandwidth", "100m") if scan else (), hold=False,
+               faults=["cut=%s:%d" % (cell.place, seconds)],
+               recover=seconds + RECOVER_SECONDS if recover else 0,
+               downtime_limit=300 if scan else DOWNTIME_LIMIT)
     if cell.column in ("CONNECT", "LISTEN"):
         cell.sender.finish()
     nobody_comes(cell)

@@ -16,7 +16,8 @@ HELD_SECONDS, END_SECONDS = 90, 120
 # so long a cut loses a session; so long it may then be taken over
 LOSING_SECONDS, RECOVER_SECONDS = 11, 40
 # to converge is not what is tried here, and the machine may be busy
-SENDER_WORDS = ["--verify", "--downtime-limit", "5000"]
+DOWNTIME_LIMIT = 5000
+SENDER_WORDS = ["--verify", "--downtime-limit", str(DOWNTIME_LIMIT)]
 
 
 class Cell:
@@ -32,7 +33,7 @@ class Cell:
         self.sender = self.receiver = None
 
     def start(self, sender_words=(), receiver_words=(), hold=True, faults=(), shape=None,
-              recover=0):
+              recover=0, downtime_limit=DOWNTIME_LIMIT):
         """Start both ends; `hold`: the machine's own end stops in the column's state. `recover`:
         seconds in which a lost session is taken over."""
         if self.column == "INVENTORY":
@@ -61,7 +62,8 @@ class Cell:
             environment=self.environment if self.machine == "destination" else None, **where)
         self.receiver.wait_listening()
         self.sender = self.chain.context.endpoint(
-            "send", ["--qmp", self.source.qmp_path, *SENDER_WORDS, *words["source"]],
+            "send", ["--qmp", self.source.qmp_path, "--verify", "--downtime-limit",
+                     str(downtime_limit), *words["source"]],
             environment=self.environment if self.machine == "source" else None, **where)
         if hold:
             self.wait_held()
