@@ -17,7 +17,7 @@ static bool is_read(void)
 {
 	struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
 
-	return poll(&fd, 1, 0) != 0;
+	return poll(&fd, 1, 0) > 0;
 }
 
 /**
@@ -112,7 +112,7 @@ static void print_table(struct console *console, const struct migc_report *repor
 
 	close_line(console);
 	migc_report_table(report, table, sizeof(table));
-	/* in one piece: others may write as well */
+	/* at one go, as far as that goes: others may write as well */
 	say(console, "%s%s%s", name(console), console->guest ? ":\n" : "", table);
 }
 

@@ -68,8 +68,7 @@ void engine_advise_ladders(struct engine *e, uint64_t now_ns, bool fed)
 		e->mean_ns = now_ns;
 		tell_mean(e);
 	}
-	if (now_ns - e->spare_ns >=
-	    (e->spare.total == 0 || e->spare.readings == 0 ? SPARE_FIRST_NS : SPARE_EVERY_NS)) {
+	if (now_ns - e->spare_ns >= (e->spare.readings ? SPARE_EVERY_NS : SPARE_FIRST_NS)) {
 		e->spare_ns = now_ns;
 		tell_spare(e);
 	}

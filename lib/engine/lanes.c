@@ -150,8 +150,11 @@ static int begin(struct lanes *lanes, struct migc_error *err)
 		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): opened before */
 		lanes->lane[i].stop = 0;
 		rc = rte_eal_remote_launch(lane_main, &lanes->lane[i], lanes->lane[i].lcore);
-		if (rc != 0)
+		if (rc != 0) {
+			/* who takes a worker out must not wait for a lane that nobody runs */
+			lanes->running = i;
 			return migc_error_set(err, rc, "lcore %u is busy", lanes->lane[i].lcore);
+		}
 		lanes->running = RTE_MAX(lanes->running, i + 1);
 	}
 	return 0;

@@ -313,7 +313,7 @@ static int begin_block(struct receive_path *path, unsigned int stream, struct st
 		return refuse(path, "the peer sent a delta, which was not agreed on");
 	if (s->header.codec == MIGC_CODEC_DEFLATE && s->header.pages.count > shared->deflate_pages)
 		return refuse(path, "the peer sent a DEFLATE block of more pages than agreed on");
-	/* one system call for up to 32 page faults, which are no cheaper */
+	/* one system call for as many page faults as the block has pages, which are no cheaper */
 	if (s->header.round == 1)
 		prefault(path, &s->header.pages);
 	if (s->header.codec == MIGC_CODEC_RAW) {

@@ -114,8 +114,7 @@ void send_codec_turn(struct send_path *path, uint64_t now_ns)
 	else if (is_starved(path, now_ns))
 		state = MIGC_LADDER_STARVED;
 	path->held = false;
-	/* what was held up or starved was so with the foot of before: at most a turn of it is lost
-	 */
+	/* what was held up or starved was so with the foot of before: a window of it is lost */
 	foot = __atomic_load_n(&w->foot_rung, __ATOMIC_RELAXED);
 	migc_ladder_set_foot(&path->ladder, foot);
 	if (window_bytes)

@@ -295,13 +295,14 @@ static void handle_events(struct source *s)
 			rounds_close(s->e->rounds, event.now_ns, engine_wire_bytes(s->e));
 		if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_COMMITTED)
 			s->e->resumed_ns = event.now_ns;
-		if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_READY)
+		if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_READY) {
 			s->e->verified = s->e->config->verify;
-		/* the answer to it is COMMIT: what was read may have been nobody's memory */
-		if (event.type == MIGC_EV_MSG && event.msg->type == MIGC_MSG_READY &&
-		    migc_guestmem_check_intact(s->e->gm, &lost) != 0) {
-			event.type = MIGC_EV_FAILED;
-			event.error = &lost;
+			/* the answer is COMMIT: what was read may have been nobody's memory */
+			if (migc_guestmem_check_intact(s->e->gm, &lost) != 0) {
+				s->e->verified = false;
+				event.type = MIGC_EV_FAILED;
+				event.error = &lost;
+			}
 		}
 		migc_source_event(s->session, &event);
 		engine_inject_enter(s->e, migc_source_state(s->session));

@@ -17,7 +17,13 @@ HELD_SECONDS, END_SECONDS = 90, 120
 LOSING_SECONDS, RECOVER_SECONDS = 11, 40
 # to converge is not what is tried here, and the machine may be busy
 DOWNTIME_LIMIT = 5000
-SENDER_WORDS = ["--verify", "--downtime-limit", str(DOWNTIME_LIMIT)]
+
+
+def words_of_a_sender(downtime_limit=DOWNTIME_LIMIT):
+    return ["--verify", "--downtime-limit", str(downtime_limit)]
+
+
+SENDER_WORDS = words_of_a_sender()
 
 
 class Cell:
@@ -62,8 +68,8 @@ class Cell:
             environment=self.environment if self.machine == "destination" else None, **where)
         self.receiver.wait_listening()
         self.sender = self.chain.context.endpoint(
-            "send", ["--qmp", self.source.qmp_path, "--verify", "--downtime-limit",
-                     str(downtime_limit), *words["source"]],
+            "send", ["--qmp", self.source.qmp_path, *words_of_a_sender(downtime_limit),
+                     *words["source"]],
             environment=self.environment if self.machine == "source" else None, **where)
         if hold:
             self.wait_held()
