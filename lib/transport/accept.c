@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <gnutls/crypto.h>
 #include <string.h>
 
 #include "endpoint.h"
@@ -146,6 +147,21 @@ static void start_connection(struct migc_transport *t, const ngtcp2_pkt_hd *init
 	rc = migc_quic_read(t, from, data, length, now_ns);
 	if (rc != 0)
 		migc_endpoint_fail(t, rc, now_ns);
+}
+
+void migc_accept_gone(struct migc_transport *t, const struct migc_addr *to)
+{
+	uint8_t random[NGTCP2_MIN_STATELESS_RESET_RANDLEN];
+	struct migc_reply *reply;
+
+	if (gnutls_rnd(GNUTLS_RND_NONCE, random, sizeof(random)) < 0)
+		return;
+	reply = migc_reply_add(t, to);
+	if (!reply)
+		return;
+	finish_reply(t, reply,
+		     ngtcp2_pkt_write_stateless_reset(reply->data, sizeof(reply->data),
+						      t->reset_token, random, sizeof(random)));
 }
 
 void migc_accept_datagram(struct migc_transport *t, const ngtcp2_version_cid *header,

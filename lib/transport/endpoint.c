@@ -123,12 +123,34 @@ static void end_connection(struct migc_transport *t)
 	}
 }
 
+/* By what a server says that it has heard the close, and is gone. */
+static void learn_reset(struct migc_transport *t)
+{
+	const ngtcp2_transport_params *theirs;
+
+	if (t->config.server || t->state == MIGC_TRANSPORT_HANDSHAKE)
+		return;
+	theirs = ngtcp2_conn_get_remote_transport_params(t->conn);
+	if (!theirs || !theirs->stateless_reset_token_present)
+		return;
+	memcpy(t->reset_token, theirs->stateless_reset_token, sizeof(t->reset_token));
+	t->reset_known = true;
+}
+
+static bool is_reset(const struct migc_transport *t, const uint8_t *data, size_t length)
+{
+	return t->reset_known && length >= NGTCP2_MIN_STATELESS_RESET_RANDLEN + sizeof(t->reset_token) &&
+	       gnutls_memcmp(data + length - sizeof(t->reset_token), t->reset_token,
+			     sizeof(t->reset_token)) == 0;
+}
+
 /* Make the close, and wait a while for the peer to hear it. */
 static void begin_closing(struct migc_transport *t, int liberr, uint64_t now_ns)
 {
 	uint64_t period_ns = 3 * ngtcp2_conn_get_pto(t->conn);
 
 	t->close_to = t->peer;
+	learn_reset(t);
 	t->close_bytes = migc_quic_write_close(t, liberr, now_ns);
 	if (!t->close_bytes) {
 		end_connection(t);
@@ -152,6 +174,11 @@ void migc_endpoint_fail(struct migc_transport *t, int liberr, uint64_t now_ns)
 	migc_close_explain(t, liberr);
 	switch (liberr) {
 	case NGTCP2_ERR_DRAINING:
+		/* no draining period: a peer that waits for nothing else can go at once */
+		if (t->config.server && t->state == MIGC_TRANSPORT_CONNECTED)
+			migc_accept_gone(t, &t->peer);
+		end_connection(t);
+		return;
 	case NGTCP2_ERR_CLOSING:
 	case NGTCP2_ERR_IDLE_CLOSE:
 	case NGTCP2_ERR_HANDSHAKE_TIMEOUT:
@@ -220,8 +247,14 @@ static void read_datagram(struct migc_transport *t, const struct migc_addr *from
 			  const uint8_t *data, size_t length, uint64_t now_ns)
 {
 	ngtcp2_version_cid header;
-	int rc = ngtcp2_pkt_decode_version_cid(&header, data, length, MIGC_CID_BYTES);
+	int rc;
 
+	if (t->state == MIGC_TRANSPORT_CLOSING && same_address(from, &t->close_to) &&
+	    is_reset(t, data, length)) {
+		end_connection(t);
+		return;
+	}
+	rc = ngtcp2_pkt_decode_version_cid(&header, data, length, MIGC_CID_BYTES);
 	if (rc != 0 && rc != NGTCP2_ERR_VERSION_NEGOTIATION) {
 		t->stats.datagrams_malformed++;
 		return;

@@ -80,6 +80,8 @@ struct migc_transport {
 	struct migc_addr close_to;
 	size_t close_bytes; /**< 0: not made yet */
 	uint64_t closed_at_ns; /**< end of the closing period */
+	bool reset_known; /**< client: the server gave a token */
+	uint8_t reset_token[NGTCP2_STATELESS_RESET_TOKENLEN]; /**< the server's */
 	uint8_t close_packet[MIGC_REPLY_BYTES];
 
 	/* Pacing: when the bytes sent so far are paid for at the rate the controller allows. */
@@ -156,6 +158,8 @@ void migc_accept_datagram(struct migc_transport *t, const ngtcp2_version_cid *he
 /** A place for an answer, or NULL: too many wait (counted). */
 struct migc_reply *migc_reply_add(struct migc_transport *t, const struct migc_addr *to);
 void migc_reply_cancel(struct migc_transport *t);
+/** Say by a stateless reset (RFC 9000 section 10.3) that the connection with `to` is known no more. */
+void migc_accept_gone(struct migc_transport *t, const struct migc_addr *to);
 /** @return the length of the next answer, copied to data; 0: none. */
 size_t migc_reply_take(struct migc_transport *t, uint8_t *data, size_t capacity,
 		       struct migc_addr *to);

@@ -195,6 +195,7 @@ static void forget_last(struct migc_transport *t)
 	t->contact.datalen = 0;
 	t->close_bytes = 0;
 	t->close_pending = false;
+	t->reset_known = false;
 }
 
 int migc_quic_connect(struct migc_transport *t, uint64_t now_ns)
@@ -235,6 +236,8 @@ int migc_quic_accept(struct migc_transport *t, const ngtcp2_pkt_hd *initial,
 	rc = migc_quic_random_cid(&scid);
 	if (rc < 0)
 		return rc;
+	if (gnutls_rnd(GNUTLS_RND_RANDOM, t->reset_token, sizeof(t->reset_token)) < 0)
+		return -EIO;
 	rc = migc_tls_session_create(t);
 	if (rc < 0)
 		return rc;
@@ -248,6 +251,8 @@ int migc_quic_accept(struct migc_transport *t, const ngtcp2_pkt_hd *initial,
 	params.original_dcid = *odcid;
 	params.retry_scid = initial->dcid;
 	params.retry_scid_present = 1;
+	memcpy(params.stateless_reset_token, t->reset_token, sizeof(t->reset_token));
+	params.stateless_reset_token_present = 1;
 	rc = ngtcp2_conn_server_new(&t->conn, &initial->scid, &scid, &path.path, initial->version,
 				    &migc_quic_server_callbacks, &settings, &params, &quic_memory,
 				    t);

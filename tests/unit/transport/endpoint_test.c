@@ -168,6 +168,52 @@ static void a_close_with_code_0_is_no_error(void **state)
 			    "the peer closed the connection: done");
 }
 
+/* A server says that it has heard it: its client does not wait any longer. */
+static void a_close_that_was_heard_is_waited_for_no_longer(void **state)
+{
+	struct fixture *f = *state;
+
+	transport_pair_start(&f->pair, NULL);
+	assert_true(transport_pair_connect(&f->pair));
+	migc_transport_close(f->pair.client.transport, 0, "done", f->pair.net->now_ns);
+	transport_pair_run(&f->pair, MS);
+	assert_int_equal(migc_transport_state(f->pair.server.transport), MIGC_TRANSPORT_CLOSED);
+	assert_int_equal(migc_transport_state(f->pair.client.transport), MIGC_TRANSPORT_CLOSED);
+	assert_int_equal(migc_transport_error(f->pair.client.transport)->code, 0);
+}
+
+static void that_a_close_was_heard_may_be_lost(void **state)
+{
+	struct fixture *f = *state;
+
+	transport_pair_start(&f->pair, NULL);
+	assert_true(transport_pair_connect(&f->pair));
+	f->pair.net->ends[1].cut = true;
+	migc_transport_close(f->pair.client.transport, 0, "done", f->pair.net->now_ns);
+	transport_pair_run(&f->pair, MS);
+	assert_int_equal(migc_transport_state(f->pair.server.transport), MIGC_TRANSPORT_CLOSED);
+	assert_int_equal(migc_transport_state(f->pair.client.transport), MIGC_TRANSPORT_CLOSING);
+	transport_pair_run(&f->pair, 600 * MS);
+	assert_int_equal(migc_transport_state(f->pair.client.transport), MIGC_TRANSPORT_CLOSED);
+}
+
+/* Who has seen no packet of the handshake cannot know the token. */
+static void another_s_reset_does_not_end_the_closing(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t forged[64];
+
+	transport_pair_start(&f->pair, NULL);
+	assert_true(transport_pair_connect(&f->pair));
+	f->pair.net->ends[1].cut = true;
+	migc_transport_close(f->pair.client.transport, 0, "done", f->pair.net->now_ns);
+	memset(forged, 0x55, sizeof(forged));
+	for (size_t length = 1; length <= sizeof(forged); length++)
+		migc_transport_read(f->pair.client.transport, &f->pair.net->ends[1].addr, forged, length,
+				    f->pair.net->now_ns);
+	assert_int_equal(migc_transport_state(f->pair.client.transport), MIGC_TRANSPORT_CLOSING);
+}
+
 /* The peer goes on sending because it did not hear the close: it is told again. */
 static void a_lost_close_is_said_again(void **state)
 {
@@ -347,6 +393,9 @@ int main(void)
 		TEST(a_close_brings_its_reason_to_the_peer),
 		TEST(a_close_with_code_0_is_no_error),
 		TEST(a_lost_close_is_said_again),
+		TEST(a_close_that_was_heard_is_waited_for_no_longer),
+		TEST(that_a_close_was_heard_may_be_lost),
+		TEST(another_s_reset_does_not_end_the_closing),
 		TEST(closing_a_server_nobody_came_to_ends_it),
 		TEST(a_silent_peer_is_given_up_after_the_idle_timeout),
 		TEST(a_client_nobody_answers_says_so),
