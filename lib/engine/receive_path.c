@@ -7,6 +7,7 @@
 #include <rte_ring.h>
 
 #include "migc_delta.h"
+#include "migc_leave.h"
 #include "receive_path.h"
 
 #define FAILED_REPORTS 64u
@@ -99,10 +100,12 @@ void receive_path_free(struct receive_path *path)
 {
 	if (path == NULL)
 		return;
-	rte_ring_free(path->failed);
-	rte_free(path->streams);
-	rte_free(path->blocks);
-	rte_free(path->scratches);
+	if (!migc_leaving()) {
+		rte_ring_free(path->failed);
+		rte_free(path->streams);
+		rte_free(path->blocks);
+		rte_free(path->scratches);
+	}
 	free(path);
 }
 
@@ -154,6 +157,7 @@ static void prefault(const struct receive_path *path, const struct migc_page_lis
 	const uint8_t *presence = path->shared->presence[pages->region];
 	bool in_memory = path->shared->region[pages->region]->in_memory;
 	unsigned int first = 0;
+	uint8_t *at;
 
 	for (unsigned int i = 1; i <= pages->count; i++) {
 		bool data = presence[pages->page[first]] != PAGE_ABSENT;
@@ -161,8 +165,11 @@ static void prefault(const struct receive_path *path, const struct migc_page_lis
 		if (i < pages->count && pages->page[i] == pages->page[i - 1] + 1 &&
 		    (presence[pages->page[i]] != PAGE_ABSENT) == data)
 			continue;
-		migc_guestmem_prefault(page_address(path, pages->region, pages->page[first]),
-				       i - first, !(in_memory && data));
+		at = page_address(path, pages->region, pages->page[first]);
+		if (in_memory && data)
+			migc_guestmem_touch(at, i - first);
+		else
+			migc_guestmem_prefault(at, i - first);
 		first = i;
 	}
 }
@@ -313,7 +320,7 @@ static int begin_block(struct receive_path *path, unsigned int stream, struct st
 		return refuse(path, "the peer sent a delta, which was not agreed on");
 	if (s->header.codec == MIGC_CODEC_DEFLATE && s->header.pages.count > shared->deflate_pages)
 		return refuse(path, "the peer sent a DEFLATE block of more pages than agreed on");
-	/* one system call for as many page faults as the block has pages, which are no cheaper */
+	/* at one go, which is cheaper than a fault for each page */
 	if (s->header.round == 1)
 		prefault(path, &s->header.pages);
 	if (s->header.codec == MIGC_CODEC_RAW) {

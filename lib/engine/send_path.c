@@ -6,7 +6,7 @@
 #include <rte_malloc.h>
 #include <rte_ring.h>
 
-#include "migc_bitmap.h"
+#include "migc_leave.h"
 #include "send_block.h"
 #include "send_codec.h"
 #include "send_delta.h"
@@ -57,9 +57,11 @@ void send_path_free(struct send_path *path)
 {
 	if (path == NULL)
 		return;
-	rte_ring_free(path->spans);
-	rte_free(path->blocks);
-	rte_free(path->copies);
+	if (!migc_leaving()) {
+		rte_ring_free(path->spans);
+		rte_free(path->blocks);
+		rte_free(path->copies);
+	}
 	send_delta_free(path);
 	free(path);
 }
@@ -278,20 +280,6 @@ static bool act(struct send_path *path, enum migc_collect what)
 	return true;
 }
 
-/** All of a span's runs of pages, before they are read for the first time. */
-static void prefault(const struct migc_span *span, uint8_t *base)
-{
-	uint64_t first = migc_bitmap_next(span->mask, MIGC_SPAN_PAGES, 0);
-
-	while (first != MIGC_BITMAP_NONE) {
-		uint64_t end = migc_bitmap_next_clear(span->mask, MIGC_SPAN_PAGES, first);
-
-		migc_guestmem_prefault(base + ((span->first_page + first) << MIGC_PAGE_SHIFT),
-				       end - first, false);
-		first = migc_bitmap_next(span->mask, MIGC_SPAN_PAGES, end);
-	}
-}
-
 static bool take_span(struct send_path *path)
 {
 	const struct migc_region *region;
@@ -300,9 +288,6 @@ static bool take_span(struct send_path *path)
 	if (rte_ring_dequeue_elem(path->spans, &span, sizeof(span)) != 0)
 		return false;
 	region = migc_guestmem_region(path->guestmem, span.region);
-	/* one system call for up to 256 page faults, which are no cheaper */
-	if (path->round == 1)
-		prefault(&span, region->addr);
 	migc_collector_give(&path->collector, &span, region->addr);
 	path->taken++;
 	return true;

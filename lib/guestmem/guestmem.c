@@ -145,6 +145,9 @@ int guestmem_map(struct migc_guestmem *gm, struct migc_region *region, struct mi
 			return migc_error_set(err, rc, "region %s cannot be mapped: %s",
 					      region->name, strerror(-rc));
 		}
+		/* read or written once, from one end to the other: that we have touched a page says
+		 * nothing of whether its guest will, so it makes none of them active */
+		madvise(region->addr, region->size_bytes, MADV_SEQUENTIAL);
 		/* a core dump of ours must not hold a guest's memory */
 		madvise(region->addr, region->size_bytes, MADV_DONTDUMP);
 		rc = guard(gm, (unsigned int)(region - gm->region), protection);

@@ -103,15 +103,17 @@ int migc_guestmem_punch(const struct migc_guestmem *gm, unsigned int region, uin
 /** Neighbours below which one call costs more than their faults. */
 #define MIGC_PREFAULT_PAGES_MIN 4u
 /**
- * Map pages that are about to be read (data: a hole of shared memory would be filled) or written,
- * at one go (MADV_POPULATE_READ, _WRITE; Linux 5.14): a tenth of what a fault each costs. Where
- * that fails nothing is lost, pages are faulted in one by one. Any thread.
- *
- * Pages of a region that is in_memory and writable may be written after they were mapped to be
- * read. That costs half where they are data, as the kernel maps their neighbours in the same fault,
- * and more where they are holes.
+ * Map pages that are about to be written, at one go (MADV_POPULATE_WRITE; Linux 5.14): a tenth of
+ * what a fault each costs. Where that fails nothing is lost, pages are faulted in one by one. Any
+ * thread.
  */
-void migc_guestmem_prefault(uint8_t *addr, uint64_t pages, bool write);
+void migc_guestmem_prefault(uint8_t *addr, uint64_t pages);
+/**
+ * The same for pages of data in a region that is in_memory and writable: a fault that reads maps
+ * the data around it as well, and such pages may be written after that. A fault that writes maps
+ * one page, and MADV_POPULATE_READ looks at each. Of a hole it makes data. Any thread.
+ */
+void migc_guestmem_touch(const uint8_t *addr, uint64_t pages);
 /**
  * Hash a region: XXH3-128 over the XXH3-128 of each page (zero pages and holes count as the hash
  * of 4096 zero bytes; holes are not read).

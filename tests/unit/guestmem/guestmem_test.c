@@ -384,7 +384,7 @@ static long minor_faults(void)
 	return usage.ru_minflt;
 }
 
-/* What a receiver counts on: mapped to be read in one call, and then written at will. */
+/* What a receiver counts on: mapped by a few reads, and then written at will. */
 static void data_in_memory_that_was_mapped_to_be_read_may_be_written(void **state)
 {
 	struct fixture *f = *state;
@@ -398,7 +398,7 @@ static void data_in_memory_that_was_mapped_to_be_read_may_be_written(void **stat
 	assert_true(region->in_memory);
 	/* the first look costs faults of its own */
 	minor_faults();
-	migc_guestmem_prefault(region->addr, 64, false);
+	migc_guestmem_touch(region->addr, 64);
 	before = minor_faults();
 	for (uint64_t page = 0; page < 64; page++)
 		((volatile uint8_t *)region->addr)[page * PAGE] = 8;
