@@ -166,6 +166,7 @@ static int configure(const struct options *o, struct migc_engine_config *config,
 	config->settings = o->settings;
 	config->recover_timeout_s = o->recover_timeout_s;
 	config->verify = o->verify;
+	config->process_ends = true;
 	config->cancel = &cancelled;
 	if (o->inject && migc_inject_parse(o->inject, &config->inject, err) != 0)
 		return -EINVAL;

@@ -10,6 +10,7 @@
 #include <rte_malloc.h>
 
 #include "codec_private.h"
+#include "migc_leave.h"
 
 /**
  * A device that gives nothing back for so long, with ops in flight, is dead. A device answers in
@@ -212,7 +213,7 @@ void migc_codec_free(struct migc_codec *c)
 	inline_free(c);
 	tail_free(c);
 	/* a device that has some of it may still write to it: nobody else may have it, ever */
-	if (all) {
+	if (all && !migc_leaving()) {
 		free_pools(c);
 		__atomic_fetch_sub(&c->devices->memory_bytes, c->memory_bytes, __ATOMIC_RELAXED);
 	}

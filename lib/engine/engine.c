@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "engine_worker.h"
+#include "migc_leave.h"
 #include "send_path.h"
 #include "seqlock.h"
 
@@ -289,6 +290,8 @@ static void close_shared(struct engine *e)
 
 void engine_close(struct engine *e)
 {
+	if (e->config->process_ends && !e->shares)
+		migc_leave();
 	/* their counters are complete then */
 	engine_detach_workers(e);
 	if (!e->shares)

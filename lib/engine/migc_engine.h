@@ -69,6 +69,7 @@ struct migc_engine_config {
 	struct migc_settings settings; /**< source: to begin with */
 	uint32_t recover_timeout_s; /**< for a session that was lost; 0: that is a failure */
 	bool verify;
+	bool process_ends; /**< after this run: what the kernel takes back is not given back */
 
 	/* the outside */
 	const volatile sig_atomic_t *cancel; /**< not 0: the operator's word */

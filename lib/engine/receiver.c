@@ -9,6 +9,7 @@
 #include "clock.h"
 #include "dpdk_versions.h"
 #include "engine.h"
+#include "migc_leave.h"
 #include "migc_receiver.h"
 
 #define MAIN_SLEEP_NS 2000000
@@ -164,6 +165,8 @@ enum migc_outcome migc_receiver_run(const struct migc_engine_config *config,
 		}
 		outcome = worst(guests, count);
 	}
+	if (config->process_ends)
+		migc_leave();
 	lanes_stop(r.lanes);
 	migc_codec_devices_close(r.devices);
 	lanes_close(r.lanes);

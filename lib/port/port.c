@@ -10,6 +10,7 @@
 #include <rte_lcore.h>
 #include <rte_mempool.h>
 
+#include "migc_leave.h"
 #include "migc_port.h"
 #include "port_limits.h"
 
@@ -308,7 +309,7 @@ void migc_port_close(struct migc_port *port)
 		return;
 	close_device(port);
 	/* the queues held buffers of the pools until now */
-	for (unsigned int i = 0; i < port->workers; i++)
+	for (unsigned int i = 0; i < port->workers && !migc_leaving(); i++)
 		rte_mempool_free(port->pool[i]);
 	free(port);
 }
