@@ -16,6 +16,7 @@
 #define MEMORY_EVERY_NS UINT64_C(250000000)
 #define ALL_CODECS ((1u << MIGC_CODEC_COUNT) - 1)
 #define DISCONNECT_NS UINT64_C(1000000000)
+#define PEERS_CLOSES_NS UINT64_C(100000000)
 #define MAIN_SLEEP_NS 2000000
 #define MAIN_SLEEP_HURRY_NS 30000
 
@@ -253,6 +254,15 @@ static bool all_closed(const struct engine *e)
 	return true;
 }
 
+static bool any_closed(const struct engine *e)
+{
+	for (unsigned int i = 0; i < e->worker_count; i++) {
+		if (engine_worker_state(e, i) == MIGC_TRANSPORT_CLOSED)
+			return true;
+	}
+	return false;
+}
+
 static bool control_empty(const struct engine *e)
 {
 	const struct byte_fifo *fifo = &e->workers[0].to_peer;
@@ -269,6 +279,11 @@ void engine_disconnect(struct engine *e, const char *reason)
 	/* what was said last is worth a moment's wait for its acknowledgement */
 	while (!control_empty(e) && engine_failure(e) == NULL && clock_now_ns() < deadline &&
 	       engine_worker_state(e, 0) == MIGC_TRANSPORT_CONNECTED)
+		engine_pump(e);
+	/* a peer that has closed one connection is closing all: closed from here as well, each end
+	 * would wait for the other to hear it */
+	deadline = clock_now_ns() + PEERS_CLOSES_NS;
+	while (any_closed(e) && !all_closed(e) && clock_now_ns() < deadline)
 		engine_pump(e);
 	for (unsigned int i = 0; i < e->worker_count; i++) {
 		snprintf(e->workers[i].close_text, sizeof(e->workers[i].close_text), "%s", reason);
