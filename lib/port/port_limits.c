@@ -105,6 +105,7 @@ static int af_packet_limits(const struct rte_eth_dev_info *dev, uint16_t wanted,
 {
 	unsigned long framesz = devarg(dev, "framesz", AF_PACKET_FRAMESZ_DEFAULT);
 	uint16_t have = MTU_DEFAULT;
+	unsigned int need;
 	uint16_t mtu;
 	int rc = interface_mtu(dev, &have);
 
@@ -117,13 +118,16 @@ static int af_packet_limits(const struct rte_eth_dev_info *dev, uint16_t wanted,
 			err, -EINVAL,
 			"--mtu %u is more than the interface's %u: ip link set dev ... mtu %u", mtu,
 			have, mtu);
-	if (mtu + ETHER_BYTES + AF_PACKET_OVERHEAD_BYTES > framesz)
+	need = mtu + ETHER_BYTES + AF_PACKET_OVERHEAD_BYTES;
+	if (need > framesz)
 		return migc_error_set(
 			err, -EINVAL,
 			"an MTU of %u does not fit this af_packet's ring frames of %lu bytes: "
-			"give framesz=%u,blocksz=65536 in --vdev net_af_packet, or a smaller "
-			"--mtu",
-			mtu, framesz, mtu > 8000 ? 16384u : 8192u);
+			"give %s in --vdev net_af_packet, or a smaller --mtu",
+			mtu, framesz,
+			need > 10240  ? "framesz=16384,blocksz=65536"
+			: need > 8192 ? "framesz=10240,blocksz=40960"
+				      : "framesz=8192,blocksz=65536");
 	out->mtu = mtu;
 	/* the driver refuses to be configured with more, and carries what the interface does */
 	out->device_mtu = MTU_DEFAULT;

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "tests", "system"))
 import bench_options  # noqa: E402
 from bench_link import link_text  # noqa: E402
 from bench_live import build_guest, live_by_migcomp, live_by_qemu  # noqa: E402
-from bench_machine import Unusable, check_room, clean_up, corpus, make_image  # noqa: E402
+from bench_machine import HugePages, Unusable, check_room, clean_up, corpus, make_image  # noqa: E402
 from bench_methods import estimate_s  # noqa: E402
 from bench_migcomp import copy_by_migcomp  # noqa: E402
 from bench_picture import draw  # noqa: E402
@@ -30,6 +30,7 @@ from harness.leaks import TOKEN_VARIABLE  # noqa: E402
 
 COPY = {"migcomp": copy_by_migcomp, "qemu": copy_by_qemu}
 LIVE = {"migcomp": live_by_migcomp, "qemu": live_by_qemu}
+EAL_MIB = 512  # of both ends
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -54,6 +55,7 @@ def conditions(bench):
             "destination": "cold" if bench.cold else "warm", "mtu": bench.mtu,
             "workers": bench.workers, "cpus": len(os.sched_getaffinity(0)), "cpu": model,
             "kernel": platform.release(), "qemu": bench.qemu,
+            "eal-memory": "2 MiB pages" if bench.huge_pages.there else "4 KiB pages",
             "tls": "dpdk-migcomp: on (pre-shared key); QEMU: off",
             "set-mib": bench.set, "downtime-limit-ms": bench.downtime_limit,
             "send-eal": bench.send_eal, "recv-eal": bench.recv_eal,
@@ -113,10 +115,10 @@ def show(bench, runs):
     facts, rows = conditions(bench), summarize(runs)
     targets = load()
     verdicts, other = evaluate(rows, targets), departures(targets, facts, bench.repeat)
-    print("\n%s destination; MTU %d; %d workers or 2 channels a side unless said; %d CPUs (%s); "
-          "%s; TLS on for dpdk-migcomp, off for QEMU" % (
-              facts["destination"].capitalize(), bench.mtu, bench.workers, facts["cpus"],
-              facts["cpu"], facts["qemu"]))
+    print("\n%s destination; MTU %d; %d workers or 2 channels a side unless said; EAL on %s; %d "
+          "CPUs (%s); %s; TLS on for dpdk-migcomp, off for QEMU" % (
+              facts["destination"].capitalize(), bench.mtu, bench.workers, facts["eal-memory"],
+              facts["cpus"], facts["cpu"], facts["qemu"]))
     print_table(rows)
     print_live_table(rows)
     print_targets(verdicts, other)
@@ -164,6 +166,7 @@ def main():
     for number in SIGNALS:
         signal.signal(number, interrupt)
     runs, status = [], 0
+    bench.huge_pages = HugePages(EAL_MIB)
     bench.scratch = tempfile.mkdtemp(prefix=bench.token + "-")
     try:
         run_all(bench, runs)
@@ -177,6 +180,7 @@ def main():
         for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         clean_up(bench.token, bench.scratch)
+        bench.huge_pages.give_back()
     if runs:
         show(bench, runs)
     if status == 0 and any("error" in run or run.get("differing-pages") for run in runs):

@@ -8,7 +8,7 @@ import signal
 import time
 import zipfile
 
-from harness.leaks import namespaces, processes
+from harness.leaks import HUGEPAGES, NR_HUGEPAGES, namespaces, processes, read_number, write_number
 from harness.memory_image import corpus_directory
 from harness.net import run
 
@@ -16,6 +16,9 @@ MIB = 1 << 20
 HZ = os.sysconf("SC_CLK_TCK")
 IMAGE_START_MIB = 16
 OTHER_MIB = 1024  # QEMUs, dpdk-migcomp and this program, beside the images
+
+
+HUGE_PAGE_MIB = 2
 
 
 class Unusable(Exception):
@@ -63,6 +66,27 @@ def check_room(ram_mib):
         raise Unusable("%d MiB of memory are available, two images of %d MiB and %d MiB for the "
                        "programs are needed: smaller --ram and --fill" % (
                            available, ram_mib, OTHER_MIB))
+
+
+class HugePages:
+    """For the memory of EAL's at both ends, as a host has them on which DPDK runs. Where there
+    is no room for them `there` is false, and EAL goes without."""
+
+    def __init__(self, mib):
+        self.before = read_number(NR_HUGEPAGES)
+        missing = mib // HUGE_PAGE_MIB - read_number(HUGEPAGES + "free_hugepages")
+        try:
+            if missing > 0:
+                write_number(NR_HUGEPAGES, self.before + missing)
+            self.there = read_number(HUGEPAGES + "free_hugepages") >= mib // HUGE_PAGE_MIB
+        except OSError:
+            self.there = False
+        if not self.there:
+            self.give_back()
+
+    def give_back(self):
+        if read_number(NR_HUGEPAGES) > self.before:
+            write_number(NR_HUGEPAGES, self.before)
 
 
 def make_image(path, unit, ram_mib, fill_mib):

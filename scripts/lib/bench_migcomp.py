@@ -25,7 +25,7 @@ class End:
         self.role, self.ended, self.cpu = role, None, None
         self.report_path = os.path.join(directory, role + ".report")
         self.error_path = os.path.join(directory, role + ".stderr")
-        eal = bench.eal[role] or eal_words(bench.workers)
+        eal = bench.eal[role] or eal_words(bench.workers, huge_pages=bench.huge_pages.there)
         argv = [*prefix, bench.program, *eal, *port, "--", role, *words, "--psk", bench.key,
                 "--mtu", str(bench.mtu), "--progress", "none", "--report", self.report_path]
         with open(self.error_path, "wb") as errors:

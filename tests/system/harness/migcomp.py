@@ -17,12 +17,13 @@ from .registry import Failure, check
 SOURCE_ADDRESS, DESTINATION_ADDRESS = "192.0.2.1", "192.0.2.2"
 
 
-def eal_words(workers, mib=192):
-    """Works without huge pages and leaves no files. workers 0: one lcore does everything. No
-    word is there twice: DPDK 25.11 refuses that."""
+def eal_words(workers, mib=192, huge_pages=False):
+    """Leaves no files. workers 0: one lcore does everything. No word is there twice: DPDK 25.11
+    refuses that."""
     cpus = "(%s)" % ",".join(str(c) for c in sorted(os.sched_getaffinity(0)))
     lcores = ",".join("%d@%s" % (i, cpus) for i in range(workers + 1))
-    return ["--no-huge", "-m", str(mib), "--no-pci", "--iova-mode=va", "--no-telemetry",
+    memory = ["--in-memory"] if huge_pages else ["--no-huge", "-m", str(mib)]
+    return [*memory, "--no-pci", "--iova-mode=va", "--no-telemetry",
             "--no-shconf", "--log-level=3", "--lcores", lcores]
 
 
@@ -33,10 +34,10 @@ def memif_words(path, server, mtu):
 
 
 def af_packet_words(mtu, queues=1, interface=INTERFACE):
-    frame = 2048 if mtu <= 1500 else 16384
+    frame, block = (2048, 65536) if mtu <= 1500 else (10240, 40960)
     # through the queueing discipline: a veth takes what fits, and tbf and taps see the packets
-    return ["--vdev", "net_af_packet0,iface=%s,framesz=%d,blocksz=65536,framecnt=1024,qpairs=%d,"
-            "qdisc_bypass=0" % (interface, frame, queues)]
+    return ["--vdev", "net_af_packet0,iface=%s,framesz=%d,blocksz=%d,framecnt=1024,qpairs=%d,"
+            "qdisc_bypass=0" % (interface, frame, block, queues)]
 
 
 class Result:
