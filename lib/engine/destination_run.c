@@ -498,7 +498,9 @@ enum migc_outcome destination_run(struct engine *e, struct migc_error *err)
 		outcome = d->outcome;
 		if (outcome != MIGC_OUTCOME_DONE)
 			*err = *migc_destination_error(d->session);
-		engine_disconnect(e, outcome == MIGC_OUTCOME_DONE ? "done" : err->text);
+		/* the source does when it has heard that the guest runs here */
+		engine_disconnect(e, outcome == MIGC_OUTCOME_DONE ? "done" : err->text,
+				  outcome == MIGC_OUTCOME_DONE);
 		destination_memory_free(e);
 	}
 	migc_destination_free(d->session);

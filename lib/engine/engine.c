@@ -16,7 +16,8 @@
 #define MEMORY_EVERY_NS UINT64_C(250000000)
 #define ALL_CODECS ((1u << MIGC_CODEC_COUNT) - 1)
 #define DISCONNECT_NS UINT64_C(1000000000)
-#define PEERS_CLOSES_NS UINT64_C(100000000)
+#define PEERS_CLOSES_NS UINT64_C(200000000)
+#define LAST_WORD_NS UINT64_C(10000000)
 #define MAIN_SLEEP_NS 2000000
 #define MAIN_SLEEP_HURRY_NS 30000
 
@@ -270,7 +271,7 @@ static bool control_empty(const struct engine *e)
 	return byte_fifo_room(fifo) == fifo->capacity_bytes;
 }
 
-void engine_disconnect(struct engine *e, const char *reason)
+void engine_disconnect(struct engine *e, const char *reason, bool peer_closes)
 {
 	uint64_t deadline = clock_now_ns() + DISCONNECT_NS;
 
@@ -280,10 +281,10 @@ void engine_disconnect(struct engine *e, const char *reason)
 	while (!control_empty(e) && engine_failure(e) == NULL && clock_now_ns() < deadline &&
 	       engine_worker_state(e, 0) == MIGC_TRANSPORT_CONNECTED)
 		engine_pump(e);
-	/* a peer that has closed one connection is closing all: closed from here as well, each end
-	 * would wait for the other to hear it */
+	/* closed from here as well, each end would wait for the other to hear it. A peer that has
+	 * closed one connection is closing all */
 	deadline = clock_now_ns() + PEERS_CLOSES_NS;
-	while (any_closed(e) && !all_closed(e) && clock_now_ns() < deadline)
+	while ((peer_closes || any_closed(e)) && !all_closed(e) && clock_now_ns() < deadline)
 		engine_pump(e);
 	for (unsigned int i = 0; i < e->worker_count; i++) {
 		snprintf(e->workers[i].close_text, sizeof(e->workers[i].close_text), "%s", reason);
@@ -292,6 +293,12 @@ void engine_disconnect(struct engine *e, const char *reason)
 	}
 	deadline = clock_now_ns() + DISCONNECT_NS;
 	while (!all_closed(e) && clock_now_ns() < deadline)
+		engine_pump(e);
+	if (!peer_closes)
+		return;
+	/* that its close was heard is on its way to the peer, who waits for it */
+	deadline = clock_now_ns() + LAST_WORD_NS;
+	while (clock_now_ns() < deadline)
 		engine_pump(e);
 }
 

@@ -106,8 +106,11 @@ int engine_renew_workers(struct engine *e, struct migc_error *err);
 void engine_close(struct engine *e);
 /** The first connections may use their transport. */
 void engine_start_worker(struct engine *e, unsigned int worker);
-/** Close all connections with a reason the peer will read; waits until they are, for a moment. */
-void engine_disconnect(struct engine *e, const char *reason);
+/**
+ * Close all connections with a reason the peer will read; waits until they are, for a moment.
+ * @param peer_closes the peer has cause to do it first, and is given a moment for that
+ */
+void engine_disconnect(struct engine *e, const char *reason, bool peer_closes);
 /** Let time pass usefully (one lcore: a turn of the lane; else a short sleep). */
 void engine_pump(struct engine *e);
 /** From now on every moment counts, or does not any more. */

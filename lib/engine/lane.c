@@ -135,7 +135,7 @@ static uint32_t sleep_max(const struct lane *l)
 
 		if (__atomic_load_n(&w->hurry, __ATOMIC_RELAXED))
 			return SLEEP_MIN_NS;
-		if (migc_transport_state(w->transport) == MIGC_TRANSPORT_CONNECTED)
+		if (migc_transport_state(w->transport) >= MIGC_TRANSPORT_CONNECTED)
 			max = SLEEP_MAX_NS;
 	}
 	return max;

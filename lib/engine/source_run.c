@@ -368,7 +368,7 @@ enum migc_outcome source_run(struct engine *e, struct migc_error *err)
 		outcome = s->outcome;
 		if (outcome != MIGC_OUTCOME_DONE)
 			*err = *migc_source_error(s->session);
-		engine_disconnect(e, outcome == MIGC_OUTCOME_DONE ? "done" : err->text);
+		engine_disconnect(e, outcome == MIGC_OUTCOME_DONE ? "done" : err->text, false);
 	}
 	migc_source_free(s->session);
 	free(s);
