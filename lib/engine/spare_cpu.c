@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <inttypes.h>
+#include <stdbool.h>
 
 #include "spare_cpu.h"
+
+/** Ticks are coarse: the first readings count from the same beginning, then a quarter of each. */
+#define TOGETHER 4u
 
 void spare_cpu_init(struct spare_cpu *s, const cpu_set_t *cpus)
 {
@@ -28,11 +32,11 @@ void spare_cpu_read(struct spare_cpu *s, FILE *stat)
 	}
 	if (s->total && total > s->total) {
 		uint64_t sample = idle > s->idle ? (idle - s->idle) * 1000 / (total - s->total) : 0;
+		bool alone = s->readings++ >= TOGETHER;
 
-		/* ticks are coarse: the first reading as it is, then a quarter of each */
-		if (s->readings++)
-			sample = (3 * s->per_mille + sample) / 4;
-		s->per_mille = (uint32_t)sample;
+		s->per_mille = (uint32_t)(alone ? (3 * s->per_mille + sample) / 4 : sample);
+		if (!alone && s->readings < TOGETHER)
+			return;
 	}
 	s->total = total;
 	s->idle = idle;

@@ -6,13 +6,14 @@
 /* The control law: time held up or starved -> position. Each constant has its reason in
  * doc/design/auto-codec.md. */
 
-#define FULLY_HELD_TO_TOP_NS 200000000
+#define FULLY_HELD_TO_TOP_NS 100000000
 #define WINDOW_NS 5000000u
 /** Of one window, however late its end is noticed. */
 #define STEP_NS_MAX 20000000
 /** A window counts for the direction when it leans by more than 1/32 of itself. */
 #define LEAN_SHIFT 5
-#define GEAR_SLOWEST 4u
+#define GEAR_FASTEST 1u
+#define GEAR_SLOWEST 5u
 /** Windows in one direction after which each further one doubles the speed. */
 #define RUN_LONG 8u
 /** A worker with a sixth of its congestion window free is as starved as one can be. */
@@ -60,7 +61,7 @@ static void change_gear(struct migc_ladder *l, int64_t net_ns, uint64_t window_n
 		return;
 	if (direction == law->direction) {
 		law->run++;
-		if (law->run > RUN_LONG && law->gear > 0)
+		if (law->run > RUN_LONG && law->gear > GEAR_FASTEST)
 			law->gear--;
 		return;
 	}

@@ -51,16 +51,18 @@ static void idle_and_waiting_time_is_spare_the_rest_is_not(void **state)
 	assert_int_equal(after(&s, "cpu0 110 105 110 120 120 110 100 105 0 0\n"), 500);
 }
 
-static void a_reading_counts_for_a_quarter_of_those_after(void **state)
+static void four_readings_count_together_and_then_each_for_a_quarter(void **state)
 {
 	struct spare_cpu s = of_cpus(0, 1);
 
 	(void)state;
 	after(&s, "cpu0 100 0 0 100 0 0 0 0 0 0\n");
 	assert_int_equal(after(&s, "cpu0 100 0 0 200 0 0 0 0 0 0\n"), 1000);
-	assert_int_equal(after(&s, "cpu0 200 0 0 200 0 0 0 0 0 0\n"), 750);
-	assert_int_equal(after(&s, "cpu0 300 0 0 200 0 0 0 0 0 0\n"), 562);
-	assert_int_equal(after(&s, "cpu0 300 0 0 300 0 0 0 0 0 0\n"), 671);
+	assert_int_equal(after(&s, "cpu0 200 0 0 200 0 0 0 0 0 0\n"), 500);
+	assert_int_equal(after(&s, "cpu0 300 0 0 200 0 0 0 0 0 0\n"), 333);
+	assert_int_equal(after(&s, "cpu0 300 0 0 300 0 0 0 0 0 0\n"), 500);
+	assert_int_equal(after(&s, "cpu0 400 0 0 300 0 0 0 0 0 0\n"), 375);
+	assert_int_equal(after(&s, "cpu0 400 0 0 400 0 0 0 0 0 0\n"), 531);
 }
 
 static void only_the_cpus_asked_for_count(void **state)
@@ -79,7 +81,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_reading_says_nothing),
 		cmocka_unit_test(idle_and_waiting_time_is_spare_the_rest_is_not),
-		cmocka_unit_test(a_reading_counts_for_a_quarter_of_those_after),
+		cmocka_unit_test(four_readings_count_together_and_then_each_for_a_quarter),
 		cmocka_unit_test(only_the_cpus_asked_for_count),
 	};
 
