@@ -139,7 +139,8 @@ static void learn_reset(struct migc_transport *t)
 
 static bool is_reset(const struct migc_transport *t, const uint8_t *data, size_t length)
 {
-	return t->reset_known && length >= NGTCP2_MIN_STATELESS_RESET_RANDLEN + sizeof(t->reset_token) &&
+	return t->reset_known &&
+	       length >= NGTCP2_MIN_STATELESS_RESET_RANDLEN + sizeof(t->reset_token) &&
 	       gnutls_memcmp(data + length - sizeof(t->reset_token), t->reset_token,
 			     sizeof(t->reset_token)) == 0;
 }

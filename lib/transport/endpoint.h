@@ -158,7 +158,8 @@ void migc_accept_datagram(struct migc_transport *t, const ngtcp2_version_cid *he
 /** A place for an answer, or NULL: too many wait (counted). */
 struct migc_reply *migc_reply_add(struct migc_transport *t, const struct migc_addr *to);
 void migc_reply_cancel(struct migc_transport *t);
-/** Say by a stateless reset (RFC 9000 section 10.3) that the connection with `to` is known no more. */
+/** Say by a stateless reset (RFC 9000 section 10.3) that the connection with `to` is known no more.
+ */
 void migc_accept_gone(struct migc_transport *t, const struct migc_addr *to);
 /** @return the length of the next answer, copied to data; 0: none. */
 size_t migc_reply_take(struct migc_transport *t, uint8_t *data, size_t capacity,

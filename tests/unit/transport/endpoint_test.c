@@ -209,8 +209,8 @@ static void another_s_reset_does_not_end_the_closing(void **state)
 	migc_transport_close(f->pair.client.transport, 0, "done", f->pair.net->now_ns);
 	memset(forged, 0x55, sizeof(forged));
 	for (size_t length = 1; length <= sizeof(forged); length++)
-		migc_transport_read(f->pair.client.transport, &f->pair.net->ends[1].addr, forged, length,
-				    f->pair.net->now_ns);
+		migc_transport_read(f->pair.client.transport, &f->pair.net->ends[1].addr, forged,
+				    length, f->pair.net->now_ns);
 	assert_int_equal(migc_transport_state(f->pair.client.transport), MIGC_TRANSPORT_CLOSING);
 }
 
