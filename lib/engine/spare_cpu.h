@@ -14,7 +14,7 @@
 
 struct spare_cpu {
 	cpu_set_t cpus;
-	uint64_t total, idle; /**< clock ticks, at the last reading */
+	uint64_t total, idle; /**< clock ticks, from which the next reading counts */
 	unsigned int readings; /**< since the first */
 	uint32_t per_mille; /**< of late; 0 before there are two readings */
 };

@@ -3,9 +3,6 @@
 
 #include "migc_guestmem.h"
 
-/** What a read fault maps at one go: fault_around_bytes, unless somebody has changed it. */
-#define NEIGHBOURS_BYTES UINT64_C(65536)
-
 void migc_guestmem_prefault(uint8_t *addr, uint64_t pages)
 {
 	/* older kernels do not know it, a full file system refuses it: then each page is faulted
@@ -16,10 +13,7 @@ void migc_guestmem_prefault(uint8_t *addr, uint64_t pages)
 
 void migc_guestmem_touch(const uint8_t *addr, uint64_t pages)
 {
-	const uint8_t *end = addr + pages * MIGC_PAGE_BYTES;
-
-	while (addr < end) {
-		*(const volatile uint8_t *)addr;
-		addr += NEIGHBOURS_BYTES - (uintptr_t)addr % NEIGHBOURS_BYTES;
-	}
+	/* most are mapped by then, but for those that the kernel has passed over */
+	for (uint64_t page = 0; page < pages; page++)
+		*(const volatile uint8_t *)(addr + page * MIGC_PAGE_BYTES);
 }

@@ -12,6 +12,7 @@
 #define STEP_NS_MAX 20000000
 /** A window counts for the direction when it leans by more than 1/32 of itself. */
 #define LEAN_SHIFT 5
+/** From the first change of direction on; before it is 0, twice as fast. */
 #define GEAR_FASTEST 1u
 #define GEAR_SLOWEST 5u
 /** Windows in one direction after which each further one doubles the speed. */

@@ -128,7 +128,7 @@ static void learn_reset(struct migc_transport *t)
 {
 	const ngtcp2_transport_params *theirs;
 
-	if (t->config.server || t->state == MIGC_TRANSPORT_HANDSHAKE)
+	if (t->config.server)
 		return;
 	theirs = ngtcp2_conn_get_remote_transport_params(t->conn);
 	if (!theirs || !theirs->stateless_reset_token_present)

@@ -48,6 +48,12 @@ def say(text):
     print("bench: " + text, flush=True)
 
 
+def eal_memory(bench):
+    if all(bench.eal.values()):
+        return "what its words say"
+    return "2 MiB pages" if bench.huge_pages.there else "4 KiB pages"
+
+
 def conditions(bench):
     with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
         model = next((line.split(":", 1)[1].strip() for line in f if "model name" in line), "?")
@@ -55,7 +61,7 @@ def conditions(bench):
             "destination": "cold" if bench.cold else "warm", "mtu": bench.mtu,
             "workers": bench.workers, "cpus": len(os.sched_getaffinity(0)), "cpu": model,
             "kernel": platform.release(), "qemu": bench.qemu,
-            "eal-memory": "2 MiB pages" if bench.huge_pages.there else "4 KiB pages",
+            "eal-memory": eal_memory(bench),
             "tls": "dpdk-migcomp: on (pre-shared key); QEMU: off",
             "set-mib": bench.set, "downtime-limit-ms": bench.downtime_limit,
             "send-eal": bench.send_eal, "recv-eal": bench.recv_eal,
@@ -144,6 +150,9 @@ def run_all(bench, runs):
         raise Unusable("no program %s: run scripts/build, or give --program" % bench.program)
     bench.unit = corpus(bench.corpus)
     check_room(bench.ram)
+    # who gives EAL's words for both ends has said what memory it has
+    if not all(bench.eal.values()):
+        bench.huge_pages.reserve(EAL_MIB)
     bench.qemu = version()
     if bench.live:
         build_guest(bench.scratch)
@@ -166,7 +175,7 @@ def main():
     for number in SIGNALS:
         signal.signal(number, interrupt)
     runs, status = [], 0
-    bench.huge_pages = HugePages(EAL_MIB)
+    bench.huge_pages = HugePages()
     bench.scratch = tempfile.mkdtemp(prefix=bench.token + "-")
     try:
         run_all(bench, runs)

@@ -16,8 +16,6 @@ MIB = 1 << 20
 HZ = os.sysconf("SC_CLK_TCK")
 IMAGE_START_MIB = 16
 OTHER_MIB = 1024  # QEMUs, dpdk-migcomp and this program, beside the images
-
-
 HUGE_PAGE_MIB = 2
 
 
@@ -72,15 +70,17 @@ class HugePages:
     """For the memory of EAL's at both ends, as a host has them on which DPDK runs. Where there
     is no room for them `there` is false, and EAL goes without."""
 
-    def __init__(self, mib):
-        self.before = read_number(NR_HUGEPAGES)
+    def __init__(self):
+        self.before, self.there = read_number(NR_HUGEPAGES), False
+
+    def reserve(self, mib):
         missing = mib // HUGE_PAGE_MIB - read_number(HUGEPAGES + "free_hugepages")
         try:
             if missing > 0:
                 write_number(NR_HUGEPAGES, self.before + missing)
             self.there = read_number(HUGEPAGES + "free_hugepages") >= mib // HUGE_PAGE_MIB
         except OSError:
-            self.there = False
+            pass
         if not self.there:
             self.give_back()
 

@@ -168,14 +168,21 @@ static void a_close_with_code_0_is_no_error(void **state)
 			    "the peer closed the connection: done");
 }
 
+/** `answer_lost`: nothing comes back from the server. */
+static void client_closes(struct fixture *f, bool answer_lost)
+{
+	transport_pair_start(&f->pair, NULL);
+	assert_true(transport_pair_connect(&f->pair));
+	f->pair.net->ends[1].cut = answer_lost;
+	migc_transport_close(f->pair.client.transport, 0, "done", f->pair.net->now_ns);
+}
+
 /* A server says that it has heard it: its client does not wait any longer. */
 static void a_close_that_was_heard_is_waited_for_no_longer(void **state)
 {
 	struct fixture *f = *state;
 
-	transport_pair_start(&f->pair, NULL);
-	assert_true(transport_pair_connect(&f->pair));
-	migc_transport_close(f->pair.client.transport, 0, "done", f->pair.net->now_ns);
+	client_closes(f, false);
 	transport_pair_run(&f->pair, MS);
 	assert_int_equal(migc_transport_state(f->pair.server.transport), MIGC_TRANSPORT_CLOSED);
 	assert_int_equal(migc_transport_state(f->pair.client.transport), MIGC_TRANSPORT_CLOSED);
@@ -186,10 +193,7 @@ static void that_a_close_was_heard_may_be_lost(void **state)
 {
 	struct fixture *f = *state;
 
-	transport_pair_start(&f->pair, NULL);
-	assert_true(transport_pair_connect(&f->pair));
-	f->pair.net->ends[1].cut = true;
-	migc_transport_close(f->pair.client.transport, 0, "done", f->pair.net->now_ns);
+	client_closes(f, true);
 	transport_pair_run(&f->pair, MS);
 	assert_int_equal(migc_transport_state(f->pair.server.transport), MIGC_TRANSPORT_CLOSED);
 	assert_int_equal(migc_transport_state(f->pair.client.transport), MIGC_TRANSPORT_CLOSING);
@@ -203,10 +207,7 @@ static void another_s_reset_does_not_end_the_closing(void **state)
 	struct fixture *f = *state;
 	uint8_t forged[64];
 
-	transport_pair_start(&f->pair, NULL);
-	assert_true(transport_pair_connect(&f->pair));
-	f->pair.net->ends[1].cut = true;
-	migc_transport_close(f->pair.client.transport, 0, "done", f->pair.net->now_ns);
+	client_closes(f, true);
 	memset(forged, 0x55, sizeof(forged));
 	for (size_t length = 1; length <= sizeof(forged); length++)
 		migc_transport_read(f->pair.client.transport, &f->pair.net->ends[1].addr, forged,
