@@ -45,15 +45,36 @@ static bool append(struct rte_mbuf **head, struct rte_mbuf **last, struct rte_mb
 	return true;
 }
 
+/** Whether each `step` of the job's pages are neighbours in memory. */
+static bool neighbours(const struct migc_codec_job *job, unsigned int step)
+{
+	for (unsigned int i = 1; i < job->pages; i++) {
+		if (i % step && job->page[i] != job->page[i - 1] + MIGC_PAGE_BYTES)
+			return false;
+	}
+	return true;
+}
+
+/** Most pages of a segment, so that all have as many and each is of neighbours. */
+static unsigned int segment_pages(const struct migc_codec_job *job)
+{
+	for (unsigned int step = CODEC_LINEAR_BYTES / MIGC_PAGE_BYTES; step > 1; step--) {
+		if (job->pages % step == 0 && neighbours(job, step))
+			return step;
+	}
+	return 1;
+}
+
 struct rte_mbuf *chain_pages(struct migc_codec *codec, const struct migc_codec_job *job,
 			     bool scratch)
 {
 	struct rte_mbuf *head = NULL, *last = NULL;
+	unsigned int step = segment_pages(job);
 
-	/* equal segments, a page each, also where pages are neighbours: compress_isal truncates
-	 * sources whose segments differ in length, and says SUCCESS */
-	for (unsigned int i = 0; i < job->pages; i++) {
-		if (!append(&head, &last, chain_external(codec, job->page[i], MIGC_PAGE_BYTES)))
+	for (unsigned int i = 0; i < job->pages; i += step) {
+		if (!append(&head, &last,
+			    chain_external(codec, job->page[i],
+					   (uint16_t)(step * MIGC_PAGE_BYTES))))
 			return NULL;
 	}
 	/* compress_isal: OUT_OF_SPACE when the last bits of a stream come after the destination is
@@ -91,6 +112,27 @@ struct rte_mbuf *chain_segments(struct migc_codec *codec, unsigned int pages)
 			m->data_off = 0;
 			m->data_len = MIGC_PAGE_BYTES;
 			m->pkt_len = MIGC_PAGE_BYTES;
+		}
+		if (!append(&head, &last, m))
+			return NULL;
+	}
+	return head;
+}
+
+struct rte_mbuf *chain_bounces(struct migc_codec *codec, uint32_t bytes)
+{
+	struct rte_mbuf *head = NULL, *last = NULL;
+	uint32_t left = bytes;
+
+	/* a block of 16 pages is a byte larger than one buffer, one of 32 two larger than two */
+	for (uint32_t count = 0; left > count; count++) {
+		struct rte_mbuf *m = rte_pktmbuf_alloc(codec->bounces);
+
+		if (m) {
+			m->data_off = 0;
+			m->data_len = (uint16_t)RTE_MIN(left, CODEC_LINEAR_BYTES);
+			m->pkt_len = m->data_len;
+			left -= m->data_len;
 		}
 		if (!append(&head, &last, m))
 			return NULL;

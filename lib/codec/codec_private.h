@@ -11,7 +11,7 @@
 /** Buffers of an engine. Compressed blocks stay in segments until the peer acknowledged them. */
 #define CODEC_SEGMENTS 5120u
 #define CODEC_BUFFERS 64u
-#define CODEC_BOUNCES 4u
+#define CODEC_BOUNCES 8u
 #define CODEC_LINEAR_BYTES 65535u
 /** A tail that ends any stream: see tail.c. */
 #define CODEC_TAIL_SEGMENTS 5u
@@ -103,7 +103,7 @@ struct migc_codec {
 	/** Compress: where compressed blocks live. Both: copies of pages for hardware. */
 	struct rte_mempool *segments;
 	struct rte_mempool *buffers; /**< decompress: where they come in */
-	struct rte_mempool *bounces; /**< for devices that take no chains */
+	struct rte_mempool *bounces; /**< large buffers, where pages or segments do not do */
 	struct rte_mbuf_ext_shared_info shared_info; /**< of externals: this lcore's alone */
 	void *method[MIGC_CODEC_COUNT]; /**< contexts of what the lcore does itself */
 	uint8_t *flat; /**< a block whose pages are no neighbours */
@@ -139,7 +139,11 @@ bool reach_all(const struct migc_codec_devices *devices, const struct migc_codec
 
 /* chains.c */
 
-/** Data-less mbufs over pages, one segment each; with the scratch segment behind when asked. */
+/**
+ * Data-less mbufs over pages, with the scratch segment behind when asked. All others are equal, as
+ * compress_isal truncates sources whose segments differ in length, and says SUCCESS; and as large
+ * as neighbours among the pages allow, as it copies 32 KiB of history for each.
+ */
 struct rte_mbuf *chain_pages(struct migc_codec *codec, const struct migc_codec_job *job,
 			     bool scratch);
 /** The compressed block that came in; in pieces only where it must and may be. NULL: cannot be. */
@@ -147,6 +151,11 @@ struct rte_mbuf *chain_packed(struct migc_codec *codec, const struct migc_codec_
 			      bool pieces);
 /** One more external segment of any memory, or NULL. */
 struct rte_mbuf *chain_external(struct migc_codec *codec, uint8_t *data, uint16_t length);
+/**
+ * Buffers that hold `bytes`, but for a byte a buffer at most; NULL: there are none. A device that
+ * takes no chains has no more than one holds.
+ */
+struct rte_mbuf *chain_bounces(struct migc_codec *codec, uint32_t bytes);
 /** The pages of a job, copied into segments; NULL: there are none. */
 struct rte_mbuf *chain_copies(struct migc_codec *codec, const struct migc_codec_job *job);
 /** A destination of `pages` pages in segments, or NULL. */

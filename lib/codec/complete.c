@@ -64,21 +64,20 @@ bool complete_injected(struct migc_codec *codec)
 static bool take_compressed(struct migc_codec *codec, struct migc_codec_job *job,
 			    const struct migc_codec_plan *plan, struct rte_comp_op *op)
 {
-	if (plan->destination_chain) {
+	if (plan->segment_bytes == MIGC_PAGE_BYTES) {
 		job->data = op->m_dst;
 		op->m_dst = NULL;
-		chain_trim(job->data, op->produced);
 	} else {
-		/* linear buffers are few: what waits for its acknowledgement moves to segments */
-		unsigned int pages = (op->produced + MIGC_PAGE_BYTES - 1) / MIGC_PAGE_BYTES;
-
-		job->data = chain_segments(codec, pages);
+		/* large buffers are few: what waits for its acknowledgement moves to segments */
+		job->data = chain_segments(codec,
+					   (op->produced + MIGC_PAGE_BYTES - 1) / MIGC_PAGE_BYTES);
 		if (job->data == NULL)
 			return false;
-		chain_fill(job->data, rte_pktmbuf_mtod(op->m_dst, uint8_t *), op->produced);
-		chain_trim(job->data, op->produced);
+		chain_fill(job->data, rte_pktmbuf_read(op->m_dst, 0, op->produced, codec->packed),
+			   op->produced);
 		codec->stats.bounce_bytes += op->produced;
 	}
+	chain_trim(job->data, op->produced);
 	job->data_bytes = op->produced;
 	return true;
 }

@@ -33,7 +33,7 @@ struct migc_codec_request {
 	bool compress; /**< else decompress */
 	int level; /**< 1..9; ignored for decompression */
 	enum migc_huffman huffman;
-	unsigned int block_pages; /**< most wanted, 1..MIGC_BLOCK_PAGES_MAX; 0: as many as 16 */
+	unsigned int block_pages; /**< most wanted, 1..MIGC_BLOCK_PAGES_MAX; 0: the default */
 	bool checksum; /**< compress: CRC32 of the source in op->output_chksum */
 };
 
@@ -54,7 +54,11 @@ struct migc_codec_plan {
 	unsigned int block_pages; /**< most pages in one op */
 	bool source_chain; /**< source may be a chain: one segment a page; else bounce copy */
 	bool destination_chain; /**< destination may be a chain; else linear */
-	uint32_t segment_bytes; /**< of a destination chain when compressing */
+	/**
+	 * Of a destination when compressing: MIGC_PAGE_BYTES, and a block stays in the segments it
+	 * was made in; else the largest that an mbuf takes, and it is copied to segments.
+	 */
+	uint32_t segment_bytes;
 	uint16_t in_flight; /**< ops a queue pair takes */
 	uint16_t descriptors; /**< to configure */
 	uint16_t burst_max; /**< most ops given at a time */
@@ -82,7 +86,7 @@ int migc_codec_caps_read(uint8_t dev_id, struct migc_codec_caps *out);
 /** Devices of one worker: two that share the work, and what is fallen back to. */
 #define MIGC_CODEC_LANES_MAX 6u
 #define MIGC_CODEC_WORKERS_MAX 128u
-#define MIGC_CODEC_BLOCK_PAGES_DEFAULT 16u
+#define MIGC_CODEC_BLOCK_PAGES_DEFAULT 32u
 /** The largest compressed block, and one byte. */
 #define MIGC_CODEC_BUFFER_BYTES (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
 #define MIGC_ZSTD_LEVEL_MIN 1
@@ -176,8 +180,8 @@ struct migc_codec_stats {
 	uint64_t devices_back; /**< ... and answered again */
 	uint64_t enqueue_full; /**< bursts the device did not take whole */
 	uint64_t gathered_bytes; /**< copied because LZ4 and Zstandard want neighbours */
-	uint64_t
-		bounce_bytes; /**< copied: the device takes no chains, or cannot get at the pages */
+	/** copied: the device takes no chains, or few segments faster, or cannot get at pages */
+	uint64_t bounce_bytes;
 	uint64_t injected;
 	uint64_t lane_blocks[MIGC_CODEC_LANES_MAX]; /**< of each device: _lane_device() */
 };

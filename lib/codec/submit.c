@@ -30,18 +30,6 @@ static struct rte_mbuf *bounce_pages(struct migc_codec *codec, const struct migc
 	return m;
 }
 
-static struct rte_mbuf *linear(struct migc_codec *codec, uint32_t length)
-{
-	struct rte_mbuf *m = rte_pktmbuf_alloc(codec->bounces);
-
-	if (m == NULL)
-		return NULL;
-	m->data_off = 0;
-	m->data_len = (uint16_t)length;
-	m->pkt_len = length;
-	return m;
-}
-
 /** May this device have the job's pages where they are? */
 static bool must_copy(const struct migc_codec *codec, const struct migc_codec_job *job,
 		      const struct migc_codec_plan *plan)
@@ -58,6 +46,14 @@ static struct rte_mbuf *compress_from(struct migc_codec *codec, const struct mig
 					   : chain_pages(codec, job, false);
 }
 
+/** Where a device makes a block that does not stay there. */
+static struct rte_mbuf *made_in(struct migc_codec *codec, const struct migc_codec_plan *plan,
+				uint32_t length)
+{
+	return chain_bounces(codec, plan->destination_chain ? length
+							    : RTE_MIN(length, CODEC_LINEAR_BYTES));
+}
+
 static void prepare_compress(struct migc_codec *codec, struct migc_codec_job *job,
 			     const struct migc_codec_plan *plan, struct rte_comp_op *op)
 {
@@ -65,10 +61,8 @@ static void prepare_compress(struct migc_codec *codec, struct migc_codec_job *jo
 
 	op->m_src = compress_from(codec, job, plan);
 	/* as large as the source: what does not fit did not shrink, and goes raw */
-	op->m_dst =
-		plan->destination_chain
-			? chain_segments(codec, job->pages)
-			: linear(codec, length < CODEC_LINEAR_BYTES ? length : CODEC_LINEAR_BYTES);
+	op->m_dst = plan->segment_bytes == MIGC_PAGE_BYTES ? chain_segments(codec, job->pages)
+							   : made_in(codec, plan, length);
 	op->src.length = length;
 }
 
@@ -90,7 +84,7 @@ static struct rte_mbuf *decompress_to(struct migc_codec *codec, const struct mig
 				      const struct migc_codec_plan *plan, struct rte_comp_op *op)
 {
 	if (!plan->destination_chain)
-		return linear(codec, (uint32_t)job->pages * MIGC_PAGE_BYTES);
+		return chain_bounces(codec, (uint32_t)job->pages * MIGC_PAGE_BYTES);
 	codec_op(op)->copied = must_copy(codec, job, plan);
 	return codec_op(op)->copied ? chain_segments(codec, job->pages)
 				    : chain_pages(codec, job, plan->scratch_segment);

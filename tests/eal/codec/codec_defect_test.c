@@ -23,7 +23,11 @@
  * device itself is shown to have the defect still: the day that fails, the rule can go.
  */
 
-#define BYTES (16u * MIGC_PAGE_BYTES)
+#define PAGES_MAX 32u
+/** Room for as many, and for a page between each. */
+#define BYTES (2u * PAGES_MAX * MIGC_PAGE_BYTES)
+/** What is between pages. */
+#define BETWEEN 0xee
 
 static struct rig_packed packed;
 
@@ -34,26 +38,31 @@ static int reset(void **state)
 	return 0;
 }
 
-/** Sixteen pages that are neighbours: what one would like to give as one segment. */
-static void neighbours(struct rig_pages *p)
+/** Pages of which `run` at a time are neighbours: what one would like to give as one segment. */
+static void neighbours(struct rig_pages *p, unsigned int count, unsigned int run)
+{
+	p->memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(p->memory, MAP_FAILED);
+	memset(p->memory, BETWEEN, BYTES);
+	p->count = count;
+	for (unsigned int i = 0; i < count; i++)
+		p->page[i] = p->memory + (size_t)(i + i / run) * MIGC_PAGE_BYTES;
+}
+
+static void fill_neighbours(struct rig_pages *p)
 {
 	struct rig_pages content;
 
-	p->memory = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	assert_ptr_not_equal(p->memory, MAP_FAILED);
-	p->count = 16;
-	rig_pages_create(&content, 16);
+	rig_pages_create(&content, p->count);
 	rig_fill(&content, RIG_BINARY, 4);
-	for (unsigned int i = 0; i < 16; i++) {
-		p->page[i] = p->memory + (size_t)i * MIGC_PAGE_BYTES;
+	for (unsigned int i = 0; i < p->count; i++)
 		memcpy(p->page[i], content.page[i], MIGC_PAGE_BYTES);
-	}
 	rig_pages_free(&content);
 }
 
 /** What the ops that went to a device looked like. */
 struct seen {
-	unsigned int ops, unequal, offset, stale, no_scratch, no_tail;
+	unsigned int ops, segments, unequal, offset, stale, no_scratch, no_tail;
 };
 
 static void look(uint8_t device, const struct rte_comp_op *op, void *ctx)
@@ -62,8 +71,9 @@ static void look(uint8_t device, const struct rte_comp_op *op, void *ctx)
 
 	(void)device;
 	seen->ops++;
+	seen->segments += op->m_src->nb_segs;
 	for (const struct rte_mbuf *m = op->m_src; m; m = m->next)
-		seen->unequal += m->data_len != MIGC_PAGE_BYTES;
+		seen->unequal += m->data_len != op->m_src->data_len;
 	seen->offset += op->src.offset != 0 || op->dst.offset != 0;
 	seen->stale += op->consumed != 0 || op->produced != 0 ||
 		       op->status != RTE_COMP_OP_STATUS_NOT_PROCESSED;
@@ -138,7 +148,8 @@ static void offsets_in_a_chain_lose_bytes_raw(void **state)
 	struct rig_engine e;
 
 	(void)state;
-	neighbours(&pages);
+	neighbours(&pages, 16, 16);
+	fill_neighbours(&pages);
 	rig_open(&e, &config);
 	op = raw_op(&e, chain_of(&e, pages.memory, lengths, 2), chain_segments(e.codec, 3));
 	op->src.offset = 4000;
@@ -194,32 +205,46 @@ static void a_stale_count_of_consumed_bytes_spins_raw(void **state)
 
 static void unequal_source_segments_are_never_given_not_even_for_neighbours(void **state)
 {
+	static const struct {
+		unsigned int pages, run, segments;
+	} cases[] = {
+		{16, 16, 2}, {32, 32, 4}, {15, 15, 1}, {13, 13, 1}, {2, 2, 1},   {17, 17, 17},
+		{30, 15, 2}, {16, 4, 4},  {24, 6, 4},  {16, 5, 16}, {32, 1, 32}, {1, 1, 1},
+	};
 	struct migc_codec_devices_config in = rig_config("compress_isal0", true);
 	struct migc_codec_devices_config out = rig_config("compress_isal1", false);
 	struct rig_engine compressor, decompressor;
-	struct rig_pages pages, copy;
-	struct seen seen = {0};
 
 	(void)state;
-	neighbours(&pages);
-	rig_pages_create(&copy, 16);
+	in.request.block_pages = PAGES_MAX;
+	out.request.block_pages = PAGES_MAX;
 	rig_open(&compressor, &in);
-	rig_faults.watch = look;
-	rig_faults.ctx = &seen;
-	rig_compress(&compressor, &pages, &packed);
-	rig_faults.watch = NULL;
-	assert_int_equal(seen.ops, 1);
-	assert_int_equal(seen.unequal, 0);
-	assert_int_equal(seen.offset, 0);
-	assert_int_equal(packed.status, 0);
 	rig_open(&decompressor, &out);
-	assert_int_equal(rig_decompress(&decompressor, &copy, packed.data, packed.bytes), 0);
-	for (unsigned int i = 0; i < 16; i++)
-		assert_memory_equal(copy.page[i], pages.page[i], MIGC_PAGE_BYTES);
+	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rig_pages pages, copy;
+		struct seen seen = {0};
+
+		neighbours(&pages, cases[i].pages, cases[i].run);
+		neighbours(&copy, cases[i].pages, cases[i].run);
+		fill_neighbours(&pages);
+		rig_faults.watch = look;
+		rig_faults.ctx = &seen;
+		rig_compress(&compressor, &pages, &packed);
+		rig_faults.watch = NULL;
+		assert_int_equal(seen.ops, 1);
+		assert_int_equal(seen.segments, cases[i].segments);
+		assert_int_equal(seen.unequal, 0);
+		assert_int_equal(seen.offset, 0);
+		assert_int_equal(packed.status, 0);
+		assert_int_equal(rig_decompress(&decompressor, &copy, packed.data, packed.bytes),
+				 0);
+		/* the pages, and nothing between them */
+		assert_memory_equal(copy.memory, pages.memory, BYTES);
+		munmap(copy.memory, BYTES);
+		munmap(pages.memory, BYTES);
+	}
 	rig_close(&compressor);
 	rig_close(&decompressor);
-	rig_pages_free(&copy);
-	munmap(pages.memory, BYTES);
 }
 
 static void ops_that_are_used_again_have_no_stale_counts(void **state)
