@@ -6,8 +6,6 @@
 
 #define FOOT_EVERY_NS UINT64_C(1000000)
 #define MEAN_EVERY_NS UINT64_C(10000000)
-#define SPARE_EVERY_NS UINT64_C(50000000) /* five ticks of 100 Hz */
-#define SPARE_FIRST_NS UINT64_C(20000000) /* until there are two readings: nobody goes denser */
 
 /** Of all workers' positions with the foot there is now. */
 static uint32_t mean_position(const struct engine *e)
@@ -29,9 +27,9 @@ static void tell_mean(struct engine *e)
 				 __ATOMIC_RELAXED);
 }
 
-static void tell_spare(struct engine *e)
+static void tell_spare(struct engine *e, uint64_t now_ns)
 {
-	spare_cpu_update(&e->spare);
+	spare_cpu_update(&e->spare, now_ns);
 	for (unsigned int i = 0; i < e->worker_count; i++)
 		__atomic_store_n(&e->workers[i].spare_per_mille, e->spare.per_mille,
 				 __ATOMIC_RELAXED);
@@ -68,8 +66,8 @@ void engine_advise_ladders(struct engine *e, uint64_t now_ns, bool fed)
 		e->mean_ns = now_ns;
 		tell_mean(e);
 	}
-	if (now_ns - e->spare_ns >= (e->spare.readings ? SPARE_EVERY_NS : SPARE_FIRST_NS)) {
+	if (now_ns - e->spare_ns >= spare_cpu_period_ns(&e->spare)) {
 		e->spare_ns = now_ns;
-		tell_spare(e);
+		tell_spare(e, now_ns);
 	}
 }

@@ -20,8 +20,8 @@
 #define AHEAD_MIN 30
 /** After a change: perhaps it is the next one still. */
 #define REST_CHANGED_NS (20 * NS_PER_MS)
-/** A position so far above both feet, per mille, rests on neither. */
-#define ABOVE_MIN 50u
+/** A position so near a rung, per mille, rests on it. */
+#define NEAR 50u
 
 /** After so many pairs a difference of so much is an answer, per mille. */
 static const int64_t clear_after[PAIRS_MAX] = {500, 300, 150, 100, 100, 0};
@@ -101,15 +101,24 @@ static void end_measure(struct migc_foot *f, uint64_t now_ns, uint64_t guest_byt
 		begin_turn(f, now_ns, guest_bytes);
 }
 
-/** @return whether there is another foot to try, and the position rests on one of the two. */
+/**
+ * Down to the rung below; up to the first one on which the position does not rest already.
+ * @return whether there is another foot, and it would make a difference.
+ */
 static bool find_other(struct migc_foot *f, uint32_t rungs, uint32_t per_mille)
 {
+	uint32_t on = per_mille < NEAR ? 0 : (per_mille - NEAR) / 1000;
+
 	if (f->kept == 0)
 		f->up = true;
 	else if (f->kept + 1 >= rungs)
 		f->up = false;
-	f->other = f->up ? f->kept + 1 : f->kept - 1;
-	return rungs > 1 && per_mille <= (f->up ? f->other : f->kept) * 1000 + ABOVE_MIN;
+	if (!f->up) {
+		f->other = f->kept - 1;
+		return per_mille <= f->kept * 1000 + NEAR;
+	}
+	f->other = (on > f->kept ? on : f->kept) + 1;
+	return f->other < rungs && per_mille + NEAR < f->other * 1000;
 }
 
 uint32_t migc_foot_turn(struct migc_foot *f, uint32_t rungs, uint64_t now_ns, uint64_t guest_bytes,

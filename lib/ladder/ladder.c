@@ -6,7 +6,7 @@
 /* The control law: time held up or starved -> position. Each constant has its reason in
  * doc/design/auto-codec.md. */
 
-#define FULLY_HELD_TO_TOP_NS 100000000
+#define FULLY_HELD_TO_TOP_NS 70000000
 #define WINDOW_NS 5000000u
 /** Of one window, however late its end is noticed. */
 #define STEP_NS_MAX 20000000
@@ -21,6 +21,13 @@
 #define FREE_FULL 6u
 /** That counts 2/3 of being held up: per mille of the window over this. */
 #define STARVED_FULL 1500u
+/** From so much spare on, per mille, nothing is starved for want of CPU; below in proportion. */
+#define SPARE_NOT_STARVED 100u
+/** And yet it counts so much: what is spare is known a little late. */
+#define STARVED_LEAST 8u
+/** Below so much, per mille, CPU is what is short; with none it counts an eighth of a window. */
+#define SPARE_SHORT 20u
+#define SHORT_SHIFT 3
 /** A window takes a worker so much of the way to the mean of all. */
 #define PULL 4
 
@@ -90,14 +97,38 @@ static void begin_window(struct migc_ladder *l)
 	l->window_ns = l->held_ns = l->starved_ns = 0;
 }
 
+/** What is missing of `enough`, as a part of `ns`. */
+static uint64_t lack_ns(uint64_t ns, uint32_t spare_per_mille, uint32_t enough)
+{
+	return spare_per_mille < enough ? ns * (enough - spare_per_mille) / enough : 0;
+}
+
+/** Time that says go up. */
+static uint64_t up_ns(const struct migc_ladder *l)
+{
+	uint64_t spare_ns = l->window_ns * l->spare_per_mille / 1000;
+
+	return l->held_ns < spare_ns ? l->held_ns : spare_ns;
+}
+
+/** Time that says go down. */
+static uint64_t down_ns(const struct migc_ladder *l)
+{
+	uint64_t starved_ns = lack_ns(l->starved_ns, l->spare_per_mille, SPARE_NOT_STARVED);
+	uint64_t least_ns = l->starved_ns / STARVED_LEAST;
+
+	return (starved_ns > least_ns ? starved_ns : least_ns) +
+	       (lack_ns(l->window_ns, l->spare_per_mille, SPARE_SHORT) >> SHORT_SHIFT);
+}
+
 static void end_window(struct migc_ladder *l)
 {
 	struct migc_ladder_law *law = &l->law[l->foot];
-	uint64_t spare_ns = l->window_ns * l->spare_per_mille / 1000;
-	uint64_t held_ns = l->held_ns < spare_ns ? l->held_ns : spare_ns;
-	int64_t net_ns = clamp((int64_t)(held_ns - l->starved_ns), -STEP_NS_MAX, STEP_NS_MAX);
+	int64_t net_ns = clamp((int64_t)(up_ns(l) - down_ns(l)), -STEP_NS_MAX, STEP_NS_MAX);
 
-	change_gear(l, net_ns, l->window_ns);
+	/* what cannot go further down has no direction */
+	if (net_ns >= 0 || law->position > (int64_t)l->foot << 32)
+		change_gear(l, net_ns, l->window_ns);
 	law->position = clamp(law->position + net_ns * l->speed / (1 << law->gear) + pull(l),
 			      (int64_t)l->foot << 32, l->top);
 	begin_window(l);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -15,7 +17,7 @@ static uint32_t after(struct spare_cpu *s, const char *text)
 	FILE *stat = fmemopen((void *)(uintptr_t)text, strlen(text), "r");
 
 	assert_non_null(stat);
-	spare_cpu_read(s, stat);
+	spare_cpu_read_stat(s, stat);
 	fclose(stat);
 	return s->per_mille;
 }
@@ -29,6 +31,7 @@ static struct spare_cpu of_cpus(unsigned int first, unsigned int count)
 	for (unsigned int i = 0; i < count; i++)
 		CPU_SET(first + i, &cpus);
 	spare_cpu_init(&s, &cpus);
+	s.ticks = true;
 	return s;
 }
 
@@ -76,6 +79,67 @@ static void only_the_cpus_asked_for_count(void **state)
 			 250);
 }
 
+static void write_idle(const char *directory, unsigned int cpu, unsigned int state, uint64_t us)
+{
+	char path[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "mkdir -p %s/cpu%u/cpuidle/state%u", directory, cpu, state);
+	assert_int_equal(system(path), 0);
+	snprintf(path, sizeof(path), "%s/cpu%u/cpuidle/state%u/time", directory, cpu, state);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	fprintf(f, "%llu\n", (unsigned long long)us);
+	fclose(f);
+}
+
+static void cpuidle_counts_all_states_of_the_cpus_and_half_of_each_reading(void **state)
+{
+	char directory[] = "/tmp/spare_cpu_test.XXXXXX", command[64];
+	struct spare_cpu s = of_cpus(1, 2);
+
+	(void)state;
+	s.ticks = false;
+	assert_non_null(mkdtemp(directory));
+	assert_int_equal(spare_cpu_read_idle(&s, directory, 1000000), -ENOENT);
+	write_idle(directory, 0, 0, 77777);
+	write_idle(directory, 1, 0, 100);
+	write_idle(directory, 1, 1, 100);
+	/* a CPU has no idle states, and what it does is not known */
+	assert_int_equal(spare_cpu_read_idle(&s, directory, 1000000), -ENOENT);
+	write_idle(directory, 2, 0, 200);
+	assert_int_equal(spare_cpu_read_idle(&s, directory, 1000000), 0);
+	assert_int_equal(s.per_mille, 0);
+	/* of twice 20 ms 5, 10 and 5 */
+	write_idle(directory, 1, 0, 5100);
+	write_idle(directory, 1, 1, 10100);
+	write_idle(directory, 2, 0, 5200);
+	assert_int_equal(spare_cpu_read_idle(&s, directory, 21000000), 0);
+	assert_int_equal(s.per_mille, 500);
+	assert_int_equal(spare_cpu_read_idle(&s, directory, 41000000), 0);
+	assert_int_equal(s.per_mille, 250);
+	/* a state that was left after a reading counts for the next: no more than all of it */
+	write_idle(directory, 2, 0, 100000);
+	assert_int_equal(spare_cpu_read_idle(&s, directory, 61000000), 0);
+	assert_int_equal(s.per_mille, 625);
+	snprintf(command, sizeof(command), "rm -r %s", directory);
+	assert_int_equal(system(command), 0);
+}
+
+static void readings_are_rarer_with_many_cpus_and_with_ticks(void **state)
+{
+	struct spare_cpu few = of_cpus(0, 2), many = of_cpus(0, 32);
+
+	(void)state;
+	assert_int_equal(spare_cpu_period_ns(&few), 20000000);
+	after(&few, "cpu0 1 0 0 1 0 0 0 0\n");
+	after(&few, "cpu0 2 0 0 2 0 0 0 0\n");
+	assert_int_equal(spare_cpu_period_ns(&few), 50000000);
+	few.ticks = many.ticks = false;
+	assert_int_equal(spare_cpu_period_ns(&few), 20000000);
+	assert_int_equal(spare_cpu_period_ns(&many), 180000000);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -83,6 +147,8 @@ int main(void)
 		cmocka_unit_test(idle_and_waiting_time_is_spare_the_rest_is_not),
 		cmocka_unit_test(four_readings_count_together_and_then_each_for_a_quarter),
 		cmocka_unit_test(only_the_cpus_asked_for_count),
+		cmocka_unit_test(cpuidle_counts_all_states_of_the_cpus_and_half_of_each_reading),
+		cmocka_unit_test(readings_are_rarer_with_many_cpus_and_with_ticks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

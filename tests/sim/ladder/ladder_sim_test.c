@@ -177,7 +177,6 @@ static void both_ends_on_the_same_cores(void **state)
 			struct sim_setup s = base(shared_rates[i], &sim_silesia, 2, 50);
 
 			s.shared_cores = 2;
-			s.tells_spare = true;
 			s.send_ns = slow ? 0.8 : 0.4;
 			s.receive_ns = slow ? 1.0 : 0.6;
 			check("shared cores", &s);
@@ -198,7 +197,6 @@ static void a_dear_way_to_the_peer(void **state)
 		struct sim_setup s = base(dear_rates[i], &sim_silesia, 2, 50);
 
 		s.shared_cores = 2;
-		s.tells_spare = true;
 		s.send_ns = 2.4;
 		s.receive_ns = 1.4;
 		check("dear way", &s);
@@ -251,6 +249,7 @@ static void the_whole_ladder_takes_an_eighth_of_a_second(void **state)
 	migc_ladder_turn(&l, now_ns, MIGC_LADDER_WORKING);
 	for (; migc_ladder_position(&l) < 3000 && up_ms < 1000; up_ms++)
 		migc_ladder_turn(&l, now_ns += 1000000, MIGC_LADDER_HELD);
+	migc_ladder_set_spare(&l, 0);
 	for (; migc_ladder_position(&l) > 0 && down_ms < 1000; down_ms++)
 		migc_ladder_turn(&l, now_ns += 1000000, MIGC_LADDER_STARVED);
 	assert_in_range(up_ms, 75, 150);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sender_sim.h"
+#include "spare_cpu.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -13,9 +14,7 @@
 #define WINDOW_MAX (24.0 * 1024 * 1024)
 #define PACKET_BYTES 8900.0
 #define SLICE_NS 1000000.0 /* a core changes hands when someone waited so long */
-#define SPARE_EVERY_NS 100000000.0
-#define SPARE_FIRST_STEPS 800u /* 40 ms */
-#define SPARE_TICK_NS 10000000.0
+#define SPARE_STEPS 400u /* 20 ms */
 #define MEAN_STEPS 200u /* 10 ms */
 #define FOOT_STEPS 20u /* 1 ms */
 #define FIFO_BLOCKS 65536u
@@ -91,7 +90,7 @@ struct sim_flow {
 struct sim_core {
 	unsigned int last; /* entity that ran last */
 	double since_ns; /* when it began */
-	double idle_ns, idle_told_ns;
+	double idle_ns;
 };
 
 struct sim {
@@ -104,7 +103,8 @@ struct sim {
 	struct sim_flow flow[SIM_WORKERS_MAX];
 	struct sim_core core[2 * SIM_WORKERS_MAX];
 	struct migc_foot foot;
-	double guest_sent, spare_told_ns;
+	struct spare_cpu spare;
+	double guest_sent;
 	struct sim_result *out;
 };
 
@@ -391,23 +391,23 @@ static void level_runtimes(struct sim *s)
 	}
 }
 
+static unsigned int cores_of_senders(const struct sim *s)
+{
+	return s->setup->shared_cores ? s->setup->shared_cores : s->setup->workers;
+}
+
 static void tell_spare(struct sim *s)
 {
-	unsigned int cores = s->setup->shared_cores;
-	double since_ns = s->now_ns - s->spare_told_ns;
+	unsigned int cores = cores_of_senders(s);
+	double idle_ns = 0;
 
-	for (unsigned int i = 0; i < s->setup->workers; i++) {
-		struct sim_core *c = &s->core[i % cores];
-		double ticks =
-			floor(c->idle_ns / SPARE_TICK_NS) - floor(c->idle_told_ns / SPARE_TICK_NS);
-
-		migc_ladder_set_spare(
-			&s->flow[i].ladder,
-			since_ns > 0 ? (uint32_t)(ticks * SPARE_TICK_NS / since_ns * 1000) : 0);
-	}
-	s->spare_told_ns = s->now_ns;
 	for (unsigned int i = 0; i < cores; i++)
-		s->core[i].idle_told_ns = s->core[i].idle_ns;
+		idle_ns += s->core[i].idle_ns;
+	/* in microseconds, of which there were some before */
+	spare_cpu_count(&s->spare, cores * (uint64_t)(s->now_ns / 1000 + 1),
+			(uint64_t)(idle_ns / 1000));
+	for (unsigned int i = 0; i < s->setup->workers; i++)
+		migc_ladder_set_spare(&s->flow[i].ladder, s->spare.per_mille);
 }
 
 static void run_cores(struct sim *s)
@@ -416,18 +416,17 @@ static void run_cores(struct sim *s)
 
 	if (cores == 0) {
 		for (unsigned int i = 0; i < s->setup->workers; i++) {
-			struct sim_flow *f = &s->flow[(i + s->step) % s->setup->workers];
+			unsigned int at = (i + (unsigned int)s->step) % s->setup->workers;
 
-			run_sender(f, STEP_NS);
-			run_receiver(s, f, STEP_NS);
+			s->core[at].idle_ns += run_sender(&s->flow[at], STEP_NS);
+			run_receiver(s, &s->flow[at], STEP_NS);
 		}
-		return;
+	} else {
+		level_runtimes(s);
+		for (unsigned int i = 0; i < cores; i++)
+			run_shared_core(s, i, cores);
 	}
-	level_runtimes(s);
-	for (unsigned int i = 0; i < cores; i++)
-		run_shared_core(s, i, cores);
-	if (s->setup->tells_spare && (s->step == 0 || s->step == SPARE_FIRST_STEPS ||
-				      s->step % (uint64_t)(SPARE_EVERY_NS / STEP_NS) == 0))
+	if (s->step % SPARE_STEPS == 0)
 		tell_spare(s);
 }
 

@@ -41,7 +41,6 @@ struct sim_setup {
 	struct sim_phase phase[SIM_PHASES_MAX]; /**< of equal length, until one has no rate */
 	unsigned int workers;
 	unsigned int shared_cores; /**< 0: a core for each worker and each receiver */
-	bool tells_spare; /**< the share of the cores that is idle is told to the ladder */
 	bool alone; /**< workers are not told the mean of their positions */
 	bool fixed_queue; /**< 512 KiB may wait, not as much as the window up to that */
 	bool no_looks; /**< blocks are not looked at before */

@@ -155,15 +155,29 @@ static void what_grows_evenly_counts_for_both(void **state)
 	assert_int_equal(r.foot.changes, 0);
 }
 
-static void where_both_feet_are_too_low_nothing_is_tried(void **state)
+static void where_the_position_is_above_the_next_rung_the_one_above_it_is_tried(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, 1000, 1000);
+	r.position[0] = r.position[1] = 1300;
+	r.bytes_per_ms[2] = 1500;
+	pass(&r, 500);
+	assert_int_equal(r.ms[1], 0);
+	assert_int_equal(r.foot.kept, 2);
+}
+
+static void a_rung_on_which_the_position_rests_is_not_tried(void **state)
 {
 	struct run r;
 
 	(void)state;
 	begin(&r, 1000, 2000);
-	r.position[0] = r.position[1] = 1900;
+	r.position[0] = 2960;
 	pass(&r, 5000);
-	assert_int_equal(r.ms[1], 0);
+	assert_int_equal(r.foot.trials, 0);
+	assert_int_equal(r.ms[0], 5000);
 	r.position[0] = 900;
 	pass(&r, 300);
 	assert_int_equal(r.last, 1);
@@ -213,7 +227,9 @@ int main(void)
 		cmocka_unit_test(a_draw_changes_nothing_and_is_tried_more_and_more_rarely),
 		cmocka_unit_test(goes_back_when_raw_has_become_faster),
 		cmocka_unit_test(what_grows_evenly_counts_for_both),
-		cmocka_unit_test(where_both_feet_are_too_low_nothing_is_tried),
+		cmocka_unit_test(
+			where_the_position_is_above_the_next_rung_the_one_above_it_is_tried),
+		cmocka_unit_test(a_rung_on_which_the_position_rests_is_not_tried),
 		cmocka_unit_test(a_trial_without_pages_is_none),
 		cmocka_unit_test(nothing_goes_at_all),
 	};

@@ -25,6 +25,14 @@ static void pass(struct migc_ladder *l, unsigned int ms, enum migc_ladder_state 
 		migc_ladder_turn(l, l->last_ns + MS, state);
 }
 
+/** Starved, as nobody leaves it any CPU. */
+static void starve(struct migc_ladder *l, unsigned int ms)
+{
+	migc_ladder_set_spare(l, 0);
+	pass(l, ms, MIGC_LADDER_STARVED);
+	migc_ladder_set_spare(l, 1000);
+}
+
 static uint32_t block(struct migc_ladder *l, uint32_t known, uint32_t out_bytes)
 {
 	uint32_t kind = migc_ladder_choose(l, known);
@@ -70,7 +78,7 @@ static void any_set_of_codecs_works_and_no_other_is_chosen(void **state)
 					assert_true(i & 1);
 				pass(&l, 1, MIGC_LADDER_HELD);
 			}
-			pass(&l, 1000, MIGC_LADDER_STARVED);
+			starve(&l, 1000);
 			assert_int_equal(migc_ladder_position(&l), 0);
 		}
 	}
@@ -85,7 +93,7 @@ static void held_up_goes_to_the_densest_and_starved_to_raw(void **state)
 	pass(&l, 400, MIGC_LADDER_HELD);
 	assert_int_equal(migc_ladder_position(&l), TOP);
 	assert_int_equal(count(&l, 100, 0, 20000, MIGC_CODEC_ZSTD), 100);
-	pass(&l, 500, MIGC_LADDER_STARVED);
+	starve(&l, 500);
 	assert_int_equal(migc_ladder_position(&l), 0);
 	assert_int_equal(count(&l, 100, 0, 0, MIGC_CODEC_RAW), 100);
 }
@@ -132,7 +140,7 @@ static void a_late_turn_is_one_step_of_bounded_size(void **state)
 	migc_ladder_init(&l, ALL, false, 0);
 	migc_ladder_turn(&l, 1, MIGC_LADDER_WORKING);
 	migc_ladder_turn(&l, 3600 * 1000 * MS, MIGC_LADDER_HELD);
-	assert_in_range(migc_ladder_position(&l), 1, 800);
+	assert_in_range(migc_ladder_position(&l), 1, 1200);
 	/* and a clock that goes back is no time at all */
 	migc_ladder_turn(&l, 1, MIGC_LADDER_STARVED);
 	assert_int_not_equal(migc_ladder_position(&l), 0);
@@ -152,6 +160,45 @@ static void held_up_on_a_core_without_idle_time_is_no_reason_to_go_denser(void *
 	assert_int_equal(migc_ladder_position(&l), TOP);
 }
 
+static void starved_with_cpu_to_spare_is_so_by_an_eighth(void **state)
+{
+	struct migc_ladder full, spare, busy;
+
+	(void)state;
+	migc_ladder_init(&full, ALL, false, 0);
+	pass(&full, 400, MIGC_LADDER_HELD);
+	spare = busy = full;
+	migc_ladder_set_spare(&spare, 100);
+	pass(&spare, 5, MIGC_LADDER_STARVED);
+	/* all of it, before it goes down for want of CPU as well */
+	migc_ladder_set_spare(&busy, 20);
+	pass(&busy, 5, MIGC_LADDER_STARVED);
+	assert_in_range((TOP - migc_ladder_position(&busy)) * 100 /
+				(TOP - migc_ladder_position(&spare)),
+			600, 700);
+}
+
+static void without_spare_cpu_it_goes_down(void **state)
+{
+	struct migc_ladder l;
+
+	(void)state;
+	migc_ladder_init(&l, ALL, false, 0);
+	pass(&l, 400, MIGC_LADDER_HELD);
+	/* as little as a link needs to be full by */
+	migc_ladder_set_spare(&l, 20);
+	pass(&l, 1000, MIGC_LADDER_WORKING);
+	assert_int_equal(migc_ladder_position(&l), TOP);
+	migc_ladder_set_spare(&l, 0);
+	pass(&l, 100, MIGC_LADDER_HELD);
+	assert_in_range(migc_ladder_position(&l), 1, TOP - 200);
+	pass(&l, 2000, MIGC_LADDER_HELD);
+	assert_int_equal(migc_ladder_position(&l), 0);
+	/* which is no direction: the way up is as fast as the first */
+	pass(&l, 2000, MIGC_LADDER_HELD);
+	assert_int_equal(l.stats.turned, 1);
+}
+
 static void a_full_window_is_not_starved(void **state)
 {
 	struct migc_ladder l;
@@ -159,6 +206,8 @@ static void a_full_window_is_not_starved(void **state)
 	(void)state;
 	migc_ladder_init(&l, ALL, false, 0);
 	pass(&l, 400, MIGC_LADDER_HELD);
+	/* not so little that it goes down for want of CPU */
+	migc_ladder_set_spare(&l, 20);
 	migc_ladder_set_free_window(&l, 0);
 	pass(&l, 1000, MIGC_LADDER_STARVED);
 	assert_int_equal(migc_ladder_position(&l), TOP);
@@ -320,7 +369,7 @@ static void each_foot_has_a_position_of_its_own(void **state)
 	(void)state;
 	migc_ladder_init(&l, ALL, false, 0);
 	pass(&l, 20, MIGC_LADDER_HELD);
-	assert_in_range(migc_ladder_position(&l), 100, 900);
+	assert_in_range(migc_ladder_position(&l), 100, 1200);
 	uint32_t raw_foot = migc_ladder_position(&l);
 
 	migc_ladder_set_foot(&l, 1);
@@ -353,6 +402,8 @@ int main(void)
 		cmocka_unit_test(the_mix_is_even),
 		cmocka_unit_test(a_late_turn_is_one_step_of_bounded_size),
 		cmocka_unit_test(held_up_on_a_core_without_idle_time_is_no_reason_to_go_denser),
+		cmocka_unit_test(starved_with_cpu_to_spare_is_so_by_an_eighth),
+		cmocka_unit_test(without_spare_cpu_it_goes_down),
 		cmocka_unit_test(a_full_window_is_not_starved),
 		cmocka_unit_test(workers_keep_together),
 		cmocka_unit_test(what_does_not_shrink_is_tried_rarely_and_again_when_it_does),
