@@ -73,12 +73,14 @@ static bool judge(struct migc_foot *f)
 	unsigned int pairs = f->turn / 2;
 	int64_t kept = (int64_t)f->rate[0], other = (int64_t)f->rate[1];
 	int64_t ahead = kept ? (other - kept) * 1000 / kept : other ? 1000 : 0;
-	bool clear = ahead > clear_after[pairs - 1] || ahead < -clear_after[pairs - 1];
+	/* not by one window of data that are easy */
+	bool mostly = f->won > 1 && 3 * f->won >= 2 * pairs;
+	bool clear = ahead < -clear_after[pairs - 1] || (mostly && ahead > clear_after[pairs - 1]);
 
 	if (!clear && pairs < PAIRS_MAX)
 		return false;
 	f->trials++;
-	if (ahead > AHEAD_MIN) {
+	if (mostly && ahead > AHEAD_MIN) {
 		f->kept = f->other;
 		f->changes++;
 		f->rest_ns = REST_CHANGED_NS;
@@ -92,9 +94,12 @@ static bool judge(struct migc_foot *f)
 static void end_measure(struct migc_foot *f, uint64_t now_ns, uint64_t guest_bytes)
 {
 	uint64_t us = (now_ns - f->phase_ns) / 1000;
+	unsigned int which = on_trial(f);
 
-	f->rate[on_trial(f)] += (guest_bytes - f->phase_bytes) * 1000000 / us;
+	f->last[which] = (guest_bytes - f->phase_bytes) * 1000000 / us;
+	f->rate[which] += f->last[which];
 	f->turn++;
+	f->won += f->turn % 2 == 0 && f->last[1] > f->last[0];
 	if (f->turn % 2 == 0 && judge(f))
 		rest(f, now_ns, guest_bytes);
 	else
@@ -137,6 +142,7 @@ uint32_t migc_foot_turn(struct migc_foot *f, uint32_t rungs, uint64_t now_ns, ui
 			break;
 		f->turn = 0;
 		f->rate[0] = f->rate[1] = 0;
+		f->won = 0;
 		begin_turn(f, now_ns, guest_bytes);
 		break;
 	case MIGC_FOOT_SETTLE:

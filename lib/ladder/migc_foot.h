@@ -32,7 +32,9 @@ struct migc_foot {
 	uint64_t rest_ns; /**< until the next trial */
 	uint32_t turn; /**< of the trial: windows before this one */
 	uint64_t phase_bytes; /**< of the guest, when the phase began */
-	uint64_t rate[2]; /**< sums of bytes a second: of the kept one, of the other */
+	uint64_t last[2]; /**< bytes a second in this pair: of the kept one, of the other */
+	uint64_t rate[2]; /**< sums of them, of all pairs */
+	unsigned int won; /**< pairs in which the other was ahead */
 	uint64_t trials, changes; /**< since the start */
 };
 

@@ -75,7 +75,7 @@ static void takes_the_rung_above_where_more_goes(void **state)
 	}
 }
 
-/* The densest is best: each of the three steps needs one pair. */
+/* The densest is best: each of the three steps needs two pairs. */
 static void climbs_as_far_as_it_pays_and_comes_down_again(void **state)
 {
 	struct run r;
@@ -84,7 +84,7 @@ static void climbs_as_far_as_it_pays_and_comes_down_again(void **state)
 	begin(&r, 100, 200);
 	r.bytes_per_ms[2] = 400;
 	r.bytes_per_ms[3] = 800;
-	pass(&r, 700);
+	pass(&r, 900);
 	assert_int_equal(r.foot.kept, 3);
 	assert_int_equal(r.ms[3] > 100, true);
 	/* there is none above: the one below is tried, and is worse */
@@ -155,6 +155,25 @@ static void what_grows_evenly_counts_for_both(void **state)
 	assert_int_equal(r.foot.changes, 0);
 }
 
+static void one_easy_window_changes_nothing(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, 1000, 900);
+	while (r.last != 1)
+		pass(&r, 1);
+	/* files of another kind come by: three times as much goes in the other's first window */
+	r.bytes_per_ms[1] = 3000;
+	while (r.foot.turn < 2)
+		pass(&r, 1);
+	r.bytes_per_ms[1] = 900;
+	pass(&r, 600);
+	assert_int_equal(r.foot.trials, 1);
+	assert_int_equal(r.foot.changes, 0);
+	assert_int_equal(r.foot.kept, 0);
+}
+
 static void where_the_position_is_above_the_next_rung_the_one_above_it_is_tried(void **state)
 {
 	struct run r;
@@ -201,7 +220,7 @@ static void a_trial_without_pages_is_none(void **state)
 	r.fed = true;
 	pass(&r, 140);
 	assert_int_equal(r.foot.trials, 0);
-	pass(&r, 200);
+	pass(&r, 280);
 	assert_int_equal(r.foot.changes, 1);
 	assert_int_equal(r.foot.kept, 1);
 }
@@ -227,6 +246,7 @@ int main(void)
 		cmocka_unit_test(a_draw_changes_nothing_and_is_tried_more_and_more_rarely),
 		cmocka_unit_test(goes_back_when_raw_has_become_faster),
 		cmocka_unit_test(what_grows_evenly_counts_for_both),
+		cmocka_unit_test(one_easy_window_changes_nothing),
 		cmocka_unit_test(
 			where_the_position_is_above_the_next_rung_the_one_above_it_is_tried),
 		cmocka_unit_test(a_rung_on_which_the_position_rests_is_not_tried),
