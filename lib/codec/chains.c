@@ -45,8 +45,7 @@ static bool append(struct rte_mbuf **head, struct rte_mbuf **last, struct rte_mb
 	return true;
 }
 
-/** Whether each `step` of the job's pages are neighbours in memory. */
-static bool neighbours(const struct migc_codec_job *job, unsigned int step)
+bool chain_neighbours(const struct migc_codec_job *job, unsigned int step)
 {
 	for (unsigned int i = 1; i < job->pages; i++) {
 		if (i % step && job->page[i] != job->page[i - 1] + MIGC_PAGE_BYTES)
@@ -58,8 +57,8 @@ static bool neighbours(const struct migc_codec_job *job, unsigned int step)
 /** Most pages of a segment, so that all have as many and each is of neighbours. */
 static unsigned int segment_pages(const struct migc_codec_job *job)
 {
-	for (unsigned int step = CODEC_LINEAR_BYTES / MIGC_PAGE_BYTES; step > 1; step--) {
-		if (job->pages % step == 0 && neighbours(job, step))
+	for (unsigned int step = MIGC_CODEC_SEGMENT_BYTES_MAX / MIGC_PAGE_BYTES; step > 1; step--) {
+		if (job->pages % step == 0 && chain_neighbours(job, step))
 			return step;
 	}
 	return 1;
@@ -89,10 +88,10 @@ struct rte_mbuf *chain_packed(struct migc_codec *codec, const struct migc_codec_
 {
 	struct rte_mbuf *head = NULL, *last = NULL;
 
-	if (job->data_bytes > CODEC_LINEAR_BYTES && !pieces)
+	if (job->data_bytes > MIGC_CODEC_SEGMENT_BYTES_MAX && !pieces)
 		return NULL;
-	for (uint32_t at = 0; at < job->data_bytes; at += CODEC_LINEAR_BYTES) {
-		uint32_t length = RTE_MIN(job->data_bytes - at, CODEC_LINEAR_BYTES);
+	for (uint32_t at = 0; at < job->data_bytes; at += MIGC_CODEC_SEGMENT_BYTES_MAX) {
+		uint32_t length = RTE_MIN(job->data_bytes - at, MIGC_CODEC_SEGMENT_BYTES_MAX);
 
 		if (!append(&head, &last,
 			    chain_external(codec, job->packed + at, (uint16_t)length)))
@@ -101,19 +100,25 @@ struct rte_mbuf *chain_packed(struct migc_codec *codec, const struct migc_codec_
 	return head;
 }
 
+/** All of an mbuf's own room, or less of it. */
+static struct rte_mbuf *room(struct rte_mempool *pool, uint16_t length)
+{
+	struct rte_mbuf *m = rte_pktmbuf_alloc(pool);
+
+	if (m == NULL)
+		return NULL;
+	m->data_off = 0;
+	m->data_len = length;
+	m->pkt_len = length;
+	return m;
+}
+
 struct rte_mbuf *chain_segments(struct migc_codec *codec, unsigned int pages)
 {
 	struct rte_mbuf *head = NULL, *last = NULL;
 
 	for (unsigned int i = 0; i < pages; i++) {
-		struct rte_mbuf *m = rte_pktmbuf_alloc(codec->segments);
-
-		if (m) {
-			m->data_off = 0;
-			m->data_len = MIGC_PAGE_BYTES;
-			m->pkt_len = MIGC_PAGE_BYTES;
-		}
-		if (!append(&head, &last, m))
+		if (!append(&head, &last, room(codec->segments, MIGC_PAGE_BYTES)))
 			return NULL;
 	}
 	return head;
@@ -126,16 +131,11 @@ struct rte_mbuf *chain_bounces(struct migc_codec *codec, uint32_t bytes)
 
 	/* a block of 16 pages is a byte larger than one buffer, one of 32 two larger than two */
 	for (uint32_t count = 0; left > count; count++) {
-		struct rte_mbuf *m = rte_pktmbuf_alloc(codec->bounces);
+		uint32_t length = RTE_MIN(left, MIGC_CODEC_SEGMENT_BYTES_MAX);
 
-		if (m) {
-			m->data_off = 0;
-			m->data_len = (uint16_t)RTE_MIN(left, CODEC_LINEAR_BYTES);
-			m->pkt_len = m->data_len;
-			left -= m->data_len;
-		}
-		if (!append(&head, &last, m))
+		if (!append(&head, &last, room(codec->bounces, (uint16_t)length)))
 			return NULL;
+		left -= length;
 	}
 	return head;
 }

@@ -58,9 +58,7 @@ static bool make_pools(struct migc_codec *c, int socket)
 	for (unsigned int i = 0; i < c->lanes; i++) {
 		copies |= c->lane[i].device->plan.hardware;
 		linear |= !c->lane[i].device->plan.source_chain ||
-			  !c->lane[i].device->plan.destination_chain ||
-			  (!c->decompress &&
-			   c->lane[i].device->plan.segment_bytes != MIGC_PAGE_BYTES);
+			  c->lane[i].device->plan.segment_bytes != MIGC_PAGE_BYTES;
 	}
 	name_pool(c, "ops", name);
 	c->ops = rte_comp_op_pool_create(name, OPS, 64, sizeof(struct codec_op), socket);
@@ -81,7 +79,8 @@ static bool make_pools(struct migc_codec *c, int socket)
 		ok = ok && c->segments;
 	}
 	if (linear) {
-		c->bounces = make_pool(c, "bounces", CODEC_BOUNCES, CODEC_LINEAR_BYTES, socket);
+		c->bounces = make_pool(c, "bounces", CODEC_BOUNCES, MIGC_CODEC_SEGMENT_BYTES_MAX,
+				       socket);
 		ok = ok && c->bounces;
 	}
 	return ok;

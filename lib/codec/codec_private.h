@@ -12,7 +12,6 @@
 #define CODEC_SEGMENTS 5120u
 #define CODEC_BUFFERS 64u
 #define CODEC_BOUNCES 8u
-#define CODEC_LINEAR_BYTES 65535u
 /** A tail that ends any stream: see tail.c. */
 #define CODEC_TAIL_SEGMENTS 5u
 #define CODEC_JOBS_MAX 256u
@@ -139,6 +138,8 @@ bool reach_all(const struct migc_codec_devices *devices, const struct migc_codec
 
 /* chains.c */
 
+/** Are each `step` of the job's pages neighbours in memory, in their order? */
+bool chain_neighbours(const struct migc_codec_job *job, unsigned int step);
 /**
  * Data-less mbufs over pages, with the scratch segment behind when asked. All others are equal, as
  * compress_isal truncates sources whose segments differ in length, and says SUCCESS; and as large

@@ -38,14 +38,10 @@ void inline_free(struct migc_codec *codec)
 	free(codec->packed);
 }
 
-/** Are the pages neighbours, in their order? Then they are one piece of memory. */
+/** Are the pages one piece of memory? */
 static bool in_one_piece(const struct migc_codec_job *job)
 {
-	for (unsigned int i = 1; i < job->pages; i++) {
-		if (job->page[i] != job->page[i - 1] + MIGC_PAGE_BYTES)
-			return false;
-	}
-	return true;
+	return chain_neighbours(job, job->pages);
 }
 
 static const uint8_t *gather(struct migc_codec *codec, const struct migc_codec_job *job)

@@ -52,11 +52,11 @@ struct migc_codec_caps {
 struct migc_codec_plan {
 	struct rte_comp_xform xform;
 	unsigned int block_pages; /**< most pages in one op */
-	bool source_chain; /**< source may be a chain: one segment a page; else bounce copy */
+	bool source_chain; /**< source may be a chain of pages; else bounce copy */
 	bool destination_chain; /**< destination may be a chain; else linear */
 	/**
-	 * Of a destination when compressing: MIGC_PAGE_BYTES, and a block stays in the segments it
-	 * was made in; else the largest that an mbuf takes, and it is copied to segments.
+	 * Of a destination. Compression: MIGC_PAGE_BYTES, and a block stays in the segments it was
+	 * made in; else MIGC_CODEC_SEGMENT_BYTES_MAX, and it is copied to segments.
 	 */
 	uint32_t segment_bytes;
 	uint16_t in_flight; /**< ops a queue pair takes */
@@ -87,6 +87,8 @@ int migc_codec_caps_read(uint8_t dev_id, struct migc_codec_caps *out);
 #define MIGC_CODEC_LANES_MAX 6u
 #define MIGC_CODEC_WORKERS_MAX 128u
 #define MIGC_CODEC_BLOCK_PAGES_DEFAULT 32u
+/** mbuf data_len has 16 bits. */
+#define MIGC_CODEC_SEGMENT_BYTES_MAX 65535u
 /** The largest compressed block, and one byte. */
 #define MIGC_CODEC_BUFFER_BYTES (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
 #define MIGC_ZSTD_LEVEL_MIN 1

@@ -6,9 +6,7 @@
 #include "qat_limits.h"
 
 #define WINDOW_BITS 15
-/** mbuf data_len has 16 bits. */
-#define SEGMENT_BYTES_MAX 65535u
-#define LINEAR_PAGES_MAX (SEGMENT_BYTES_MAX / MIGC_PAGE_BYTES)
+#define LINEAR_PAGES_MAX (MIGC_CODEC_SEGMENT_BYTES_MAX / MIGC_PAGE_BYTES)
 /** Pages of a chain: rte_mbuf's own limit is far away; what ISA-L was tested with is this. */
 #define CHAIN_PAGES_MAX 32u
 
@@ -100,7 +98,8 @@ int migc_codec_plan(const struct migc_codec_caps *caps, const struct migc_codec_
 	plan_chains(caps, plan);
 	if (!(request->compress ? plan->source_chain : plan->destination_chain))
 		most = LINEAR_PAGES_MAX;
-	plan->segment_bytes = plan->destination_chain ? MIGC_PAGE_BYTES : SEGMENT_BYTES_MAX;
+	plan->segment_bytes = plan->destination_chain ? MIGC_PAGE_BYTES
+						      : MIGC_CODEC_SEGMENT_BYTES_MAX;
 	plan->shareable_xform = caps->comp_feature_flags & RTE_COMP_FF_SHAREABLE_PRIV_XFORM;
 	/* an xform that cannot be shared serves one op at a time */
 	plan->in_flight = plan->shareable_xform ? SOFTWARE_IN_FLIGHT : 1;
@@ -109,7 +108,8 @@ int migc_codec_plan(const struct migc_codec_caps *caps, const struct migc_codec_
 	plan->hardware = caps->dev_feature_flags & RTE_COMPDEV_FF_HW_ACCELERATED;
 	if (strcmp(caps->driver, "compress_isal") == 0) {
 		/* it copies 32 KiB of history whenever a segment is full */
-		plan->segment_bytes = SEGMENT_BYTES_MAX;
+		if (request->compress)
+			plan->segment_bytes = MIGC_CODEC_SEGMENT_BYTES_MAX;
 		plan->scratch_segment = !request->compress;
 		plan->source_tail = !request->compress;
 	}

@@ -16,16 +16,13 @@ unsigned int submit_next_lane(const struct migc_codec *codec, unsigned int from)
 /** The job's pages copied into one linear buffer, for devices that take no chains. */
 static struct rte_mbuf *bounce_pages(struct migc_codec *codec, const struct migc_codec_job *job)
 {
-	struct rte_mbuf *m = rte_pktmbuf_alloc(codec->bounces);
+	struct rte_mbuf *m = chain_bounces(codec, (uint32_t)job->pages * MIGC_PAGE_BYTES);
 
 	if (m == NULL)
 		return NULL;
-	m->data_off = 0;
 	for (unsigned int i = 0; i < job->pages; i++)
 		memcpy(rte_pktmbuf_mtod_offset(m, uint8_t *, i * MIGC_PAGE_BYTES), job->page[i],
 		       MIGC_PAGE_BYTES);
-	m->data_len = (uint16_t)(job->pages * MIGC_PAGE_BYTES);
-	m->pkt_len = m->data_len;
 	codec->stats.bounce_bytes += m->pkt_len;
 	return m;
 }
@@ -50,8 +47,9 @@ static struct rte_mbuf *compress_from(struct migc_codec *codec, const struct mig
 static struct rte_mbuf *made_in(struct migc_codec *codec, const struct migc_codec_plan *plan,
 				uint32_t length)
 {
-	return chain_bounces(codec, plan->destination_chain ? length
-							    : RTE_MIN(length, CODEC_LINEAR_BYTES));
+	return chain_bounces(codec, plan->destination_chain
+					    ? length
+					    : RTE_MIN(length, MIGC_CODEC_SEGMENT_BYTES_MAX));
 }
 
 static void prepare_compress(struct migc_codec *codec, struct migc_codec_job *job,

@@ -30,11 +30,12 @@ int tail_create(struct migc_codec *codec)
 {
 	struct rte_mbuf *last = NULL;
 
-	codec->zeros = rte_zmalloc("codec_zeros", CODEC_LINEAR_BYTES, 64);
+	codec->zeros = rte_zmalloc("codec_zeros", MIGC_CODEC_SEGMENT_BYTES_MAX, 64);
 	if (codec->zeros == NULL)
 		return -ENOMEM;
 	for (unsigned int i = 0; i < CODEC_TAIL_SEGMENTS; i++) {
-		struct rte_mbuf *m = chain_external(codec, codec->zeros, CODEC_LINEAR_BYTES);
+		struct rte_mbuf *m =
+			chain_external(codec, codec->zeros, MIGC_CODEC_SEGMENT_BYTES_MAX);
 
 		if (m == NULL)
 			return -ENOMEM;
@@ -60,7 +61,7 @@ void tail_attach(const struct migc_codec *codec, struct rte_comp_op *op)
 
 	rte_pktmbuf_lastseg(head)->next = codec->tail;
 	head->nb_segs = (uint16_t)(head->nb_segs + CODEC_TAIL_SEGMENTS);
-	head->pkt_len += CODEC_TAIL_SEGMENTS * CODEC_LINEAR_BYTES;
+	head->pkt_len += CODEC_TAIL_SEGMENTS * MIGC_CODEC_SEGMENT_BYTES_MAX;
 	op->src.length = head->pkt_len;
 }
 
@@ -76,5 +77,5 @@ void tail_detach(const struct migc_codec *codec, struct rte_comp_op *op)
 		return;
 	m->next = NULL;
 	head->nb_segs = (uint16_t)(head->nb_segs - CODEC_TAIL_SEGMENTS);
-	head->pkt_len -= CODEC_TAIL_SEGMENTS * CODEC_LINEAR_BYTES;
+	head->pkt_len -= CODEC_TAIL_SEGMENTS * MIGC_CODEC_SEGMENT_BYTES_MAX;
 }

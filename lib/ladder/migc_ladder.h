@@ -149,9 +149,10 @@ void migc_ladder_block(struct migc_ladder *l, uint32_t kind, uint32_t in_bytes, 
 void migc_ladder_turn(struct migc_ladder *l, uint64_t now_ns, enum migc_ladder_state state);
 
 /**
- * How much of the worker's core nobody used of late, as the system counts it. To be told where
- * others may run on that core (the peer itself, on one host): time the worker is held up while they
- * work is none that a denser codec could have. Never told: 1000, held up is to spare.
+ * How much of the workers' CPUs nobody used of late, as the system counts it. Time a worker is held
+ * up while others work there (the peer itself, on one host) is none that a denser codec could have;
+ * one that is starved while much is spare is so for an eighth; and with next to none the position
+ * goes down by itself. Never told: 1000.
  */
 void migc_ladder_set_spare(struct migc_ladder *l, uint32_t per_mille);
 

@@ -4,11 +4,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
+#include "../../unit/doctor/made_up_tree.h"
 #include "spare_cpu.h"
 
 /** Take a text as /proc/stat. @return what is spare then. */
@@ -79,51 +79,56 @@ static void only_the_cpus_asked_for_count(void **state)
 			 250);
 }
 
-static void write_idle(const char *directory, unsigned int cpu, unsigned int state, uint64_t us)
+static int make_tree(void **state)
 {
-	char path[512];
-	FILE *f;
+	static struct made_up_tree tree;
 
-	snprintf(path, sizeof(path), "mkdir -p %s/cpu%u/cpuidle/state%u", directory, cpu, state);
-	assert_int_equal(system(path), 0);
-	snprintf(path, sizeof(path), "%s/cpu%u/cpuidle/state%u/time", directory, cpu, state);
-	f = fopen(path, "w");
-	assert_non_null(f);
-	fprintf(f, "%llu\n", (unsigned long long)us);
-	fclose(f);
+	made_up_tree_make(&tree);
+	*state = &tree;
+	return 0;
+}
+
+static int remove_tree(void **state)
+{
+	made_up_tree_remove(*state);
+	return 0;
+}
+
+static void write_idle(struct made_up_tree *tree, unsigned int cpu, unsigned int idle_state,
+		       const char *us)
+{
+	made_up_tree_write(tree, us, "/cpus/cpu%u/cpuidle/state%u/time", cpu, idle_state);
 }
 
 static void cpuidle_counts_all_states_of_the_cpus_and_half_of_each_reading(void **state)
 {
-	char directory[] = "/tmp/spare_cpu_test.XXXXXX", command[64];
+	struct made_up_tree *tree = *state;
 	struct spare_cpu s = of_cpus(1, 2);
+	char directory[128];
 
-	(void)state;
 	s.ticks = false;
-	assert_non_null(mkdtemp(directory));
+	snprintf(directory, sizeof(directory), "%s/cpus", tree->root);
 	assert_int_equal(spare_cpu_read_idle(&s, directory, 1000000), -ENOENT);
-	write_idle(directory, 0, 0, 77777);
-	write_idle(directory, 1, 0, 100);
-	write_idle(directory, 1, 1, 100);
+	write_idle(tree, 0, 0, "77777");
+	write_idle(tree, 1, 0, "100");
+	write_idle(tree, 1, 1, "100");
 	/* a CPU has no idle states, and what it does is not known */
 	assert_int_equal(spare_cpu_read_idle(&s, directory, 1000000), -ENOENT);
-	write_idle(directory, 2, 0, 200);
+	write_idle(tree, 2, 0, "200");
 	assert_int_equal(spare_cpu_read_idle(&s, directory, 1000000), 0);
 	assert_int_equal(s.per_mille, 0);
 	/* of twice 20 ms 5, 10 and 5 */
-	write_idle(directory, 1, 0, 5100);
-	write_idle(directory, 1, 1, 10100);
-	write_idle(directory, 2, 0, 5200);
+	write_idle(tree, 1, 0, "5100");
+	write_idle(tree, 1, 1, "10100");
+	write_idle(tree, 2, 0, "5200");
 	assert_int_equal(spare_cpu_read_idle(&s, directory, 21000000), 0);
 	assert_int_equal(s.per_mille, 500);
 	assert_int_equal(spare_cpu_read_idle(&s, directory, 41000000), 0);
 	assert_int_equal(s.per_mille, 250);
 	/* a state that was left after a reading counts for the next: no more than all of it */
-	write_idle(directory, 2, 0, 100000);
+	write_idle(tree, 2, 0, "100000");
 	assert_int_equal(spare_cpu_read_idle(&s, directory, 61000000), 0);
 	assert_int_equal(s.per_mille, 625);
-	snprintf(command, sizeof(command), "rm -r %s", directory);
-	assert_int_equal(system(command), 0);
 }
 
 static void readings_are_rarer_with_many_cpus_and_with_ticks(void **state)
@@ -147,7 +152,9 @@ int main(void)
 		cmocka_unit_test(idle_and_waiting_time_is_spare_the_rest_is_not),
 		cmocka_unit_test(four_readings_count_together_and_then_each_for_a_quarter),
 		cmocka_unit_test(only_the_cpus_asked_for_count),
-		cmocka_unit_test(cpuidle_counts_all_states_of_the_cpus_and_half_of_each_reading),
+		cmocka_unit_test_setup_teardown(
+			cpuidle_counts_all_states_of_the_cpus_and_half_of_each_reading, make_tree,
+			remove_tree),
 		cmocka_unit_test(readings_are_rarer_with_many_cpus_and_with_ticks),
 	};
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sender_sim.h"
-#include "spare_cpu.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 
 #include "migc_foot.h"
 #include "migc_random.h"
+#include "spare_cpu.h"
 
 #define STEP_NS 50000.0
 #define UNSENT_MAX (512.0 * 1024)
