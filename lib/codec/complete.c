@@ -92,7 +92,8 @@ static void compressed(struct migc_codec *codec, struct migc_codec_job *job, uns
 	    (op->status == RTE_COMP_OP_STATUS_SUCCESS && op->produced >= length)) {
 		codec->stats.did_not_shrink++;
 		complete_job(codec, job, -ENOSPC);
-	} else if (op->status != RTE_COMP_OP_STATUS_SUCCESS) {
+	} else if (op->status != RTE_COMP_OP_STATUS_SUCCESS || op->produced > op->m_dst->pkt_len) {
+		/* or SUCCESS, and more than there was room for */
 		codec->stats.errors++;
 		codec->lane[lane].unusable |= op->debug_status == QAT_NO_CNV;
 		complete_elsewhere(codec, job, lane);

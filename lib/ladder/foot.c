@@ -73,7 +73,7 @@ static bool judge(struct migc_foot *f)
 	unsigned int pairs = f->turn / 2;
 	int64_t kept = (int64_t)f->rate[0], other = (int64_t)f->rate[1];
 	int64_t ahead = kept ? (other - kept) * 1000 / kept : other ? 1000 : 0;
-	/* not by one window of data that are easy */
+	/* not by one window of data that are easy, but in the first pair */
 	bool mostly = 3 * f->won >= 2 * pairs;
 	bool clear = ahead < -clear_after[pairs - 1] || (mostly && ahead > clear_after[pairs - 1]);
 

@@ -349,6 +349,30 @@ static void success_of_a_short_stream_is_not_success(void **state)
 	rig_pages_free(&fewer);
 }
 
+/** No defect of compress_isal: a block of 32 pages has room for two bytes less. */
+static void more_than_there_was_room_for_is_no_block(void **state)
+{
+	struct migc_codec_devices_config config = rig_config("compress_isal0", true);
+	struct rig_pages pages;
+	struct rig_engine e;
+
+	(void)state;
+	config.request.block_pages = PAGES_MAX;
+	rig_pages_create(&pages, PAGES_MAX);
+	rig_fill(&pages, RIG_TEXT, 1);
+	rig_open(&e, &config);
+	rig_faults.boasting_device = e.codec->lane[0].device->id;
+	rig_compress(&e, &pages, &packed);
+	/* without a fallback; with one it is another device's, or goes raw */
+	assert_int_equal(packed.status, -EIO);
+	assert_int_equal(rig_stats(&e).errors, 1);
+	rig_faults.boasting_device = -1;
+	rig_compress(&e, &pages, &packed);
+	assert_int_equal(packed.status, 0);
+	rig_close(&e);
+	rig_pages_free(&pages);
+}
+
 static void blocks_that_do_not_shrink_log_no_lines(void **state)
 {
 	struct migc_codec_devices_config config = rig_config("compress_isal0", true);
@@ -386,6 +410,7 @@ int main(void)
 		TEST(ops_that_are_used_again_have_no_stale_counts),
 		TEST(no_valid_block_is_out_of_space_in_its_exact_destination),
 		TEST(success_of_a_short_stream_is_not_success),
+		TEST(more_than_there_was_room_for_is_no_block),
 		TEST(blocks_that_do_not_shrink_log_no_lines),
 	};
 

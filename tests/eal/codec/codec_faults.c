@@ -32,5 +32,8 @@ uint16_t __wrap_rte_compressdev_dequeue_burst(uint8_t device, uint16_t qp, struc
 {
 	if (rig_faults.silent_device == device)
 		return 0;
-	return __real_rte_compressdev_dequeue_burst(device, qp, ops, count);
+	count = __real_rte_compressdev_dequeue_burst(device, qp, ops, count);
+	for (uint16_t i = 0; i < count && rig_faults.boasting_device == device; i++)
+		ops[i]->produced = ops[i]->src.length - 1;
+	return count;
 }

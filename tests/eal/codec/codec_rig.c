@@ -12,7 +12,7 @@
 
 #include "codec_rig.h"
 
-struct rig_faults rig_faults = {-1, -1, -1, NULL, NULL};
+struct rig_faults rig_faults = {-1, -1, -1, -1, NULL, NULL};
 
 /** Of the test that runs; copies, since a test that fails leaves its stack. */
 static struct rig_engine opened[4];
@@ -38,7 +38,7 @@ void rig_discard(struct rig_engine *e)
 
 void rig_reset(void)
 {
-	rig_faults = (struct rig_faults){-1, -1, -1, NULL, NULL};
+	rig_faults = (struct rig_faults){-1, -1, -1, -1, NULL, NULL};
 	for (unsigned int i = 0; i < RTE_DIM(opened); i++) {
 		if (opened[i].devices)
 			rig_discard(&opened[i]);

@@ -64,6 +64,7 @@ struct rig_faults {
 	int silent_device; /**< takes ops and gives none back; -1: none */
 	int full_device; /**< takes one op at a time */
 	int refusing_device; /**< never takes an op, and says that it never will */
+	int boasting_device; /**< says that each block is a byte shorter than its source */
 	/** Called with each op that goes to a device; NULL: nobody. */
 	void (*watch)(uint8_t device, const struct rte_comp_op *op, void *ctx);
 	void *ctx;
