@@ -3,9 +3,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include <xxhash.h>
-
 #include "migc_page.h"
+#include "migc_xxh3.h"
 #include "sent_hash.h"
 
 static const uint8_t zero_page[MIGC_PAGE_BYTES];

@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <xxhash.h>
-
 #include "guestmem_private.h"
 #include "migc_bitmap.h"
+#include "migc_xxh3.h"
 
 /** Pages between two calls of idle: a millisecond's work or so. */
 #define IDLE_PAGES 1024u
@@ -23,7 +22,7 @@ int migc_guestmem_digest(const struct migc_guestmem *gm, unsigned int index,
 	int rc = words && state ? 0 : -ENOMEM;
 
 	if (rc == 0)
-		rc = migc_guestmem_data_map(gm, index, words);
+		rc = migc_guestmem_still_map(gm, index, words);
 	if (rc == 0) {
 		XXH3_128bits_reset(state);
 		for (uint64_t page = 0; page < region->pages; page++) {

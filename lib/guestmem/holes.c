@@ -12,6 +12,10 @@
 
 /** Read from hugetlbfs at a time. */
 #define READ_BYTES (UINT64_C(1) << 21)
+/** Asked of mincore() at a time. */
+#define RESIDENT_PAGES UINT64_C(16384)
+/** st_blocks counts in these, whatever the file system. */
+#define BLOCKS_PER_PAGE (MIGC_PAGE_BYTES / 512)
 
 /** Files that know their holes: SEEK_DATA and SEEK_HOLE. */
 static int seek_data_map(const struct migc_region *region, uint64_t *words)
@@ -94,6 +98,62 @@ int migc_guestmem_data_map(const struct migc_guestmem *gm, unsigned int index, u
 	return seek_data_map(region, words);
 }
 
+/** Pages of a file in memory that are there. @return how many, or -errno. */
+static int64_t mark_resident(const struct migc_region *region, uint64_t *words)
+{
+	unsigned char *resident = malloc(RESIDENT_PAGES);
+	int64_t count = resident ? 0 : -ENOMEM;
+
+	for (uint64_t at = 0; count >= 0 && at < region->pages; at += RESIDENT_PAGES) {
+		uint64_t left = region->pages - at;
+		uint64_t pages = left < RESIDENT_PAGES ? left : RESIDENT_PAGES;
+
+		if (mincore(region->addr + at * MIGC_PAGE_BYTES, pages * MIGC_PAGE_BYTES,
+			    resident) != 0) {
+			count = -errno;
+			break;
+		}
+		for (uint64_t i = 0; i < pages; i++) {
+			words[(at + i) / 64] |= (uint64_t)(resident[i] & 1) << (at + i) % 64;
+			count += resident[i] & 1;
+		}
+	}
+	free(resident);
+	return count;
+}
+
+/**
+ * Where data and holes alternate SEEK_DATA and SEEK_HOLE are two system calls for each. mincore()
+ * is a few for all, but says of a page that is swapped out what it says of a hole: it is believed
+ * where as many pages are there as the file has, swapped out ones included.
+ * @return whether the map is made.
+ */
+static bool resident_map(const struct migc_region *region, uint64_t *words)
+{
+	struct stat st;
+	int64_t count;
+
+	if (!region->in_memory || fstat(region->fd, &st) != 0 || region->file_offset_bytes != 0 ||
+	    region->size_bytes != (uint64_t)st.st_size)
+		return false;
+	count = mark_resident(region, words);
+	return count >= 0 && fstat(region->fd, &st) == 0 &&
+	       (uint64_t)count * BLOCKS_PER_PAGE == (uint64_t)st.st_blocks;
+}
+
+int migc_guestmem_still_map(const struct migc_guestmem *gm, unsigned int index, uint64_t *words)
+{
+	const struct migc_region *region = &gm->region[index];
+
+	migc_bitmap_zero(words, region->pages);
+	if (region->backing_page_bytes != MIGC_PAGE_BYTES)
+		return read_map(region, words);
+	if (resident_map(region, words))
+		return 0;
+	migc_bitmap_zero(words, region->pages);
+	return seek_data_map(region, words);
+}
+
 int migc_guestmem_count_data(const struct migc_guestmem *gm, unsigned int index, uint64_t *pages)
 {
 	const struct migc_region *region = &gm->region[index];
@@ -104,8 +164,7 @@ int migc_guestmem_count_data(const struct migc_guestmem *gm, unsigned int index,
 	if (region->backing_page_bytes == MIGC_PAGE_BYTES) {
 		if (fstat(region->fd, &st) != 0)
 			return -errno;
-		/* in units of 512 bytes, whatever the file system */
-		*pages = ((uint64_t)st.st_blocks + 7) / 8;
+		*pages = ((uint64_t)st.st_blocks + BLOCKS_PER_PAGE - 1) / BLOCKS_PER_PAGE;
 		if (*pages > region->pages)
 			*pages = region->pages;
 		return 0;

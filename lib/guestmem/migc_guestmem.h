@@ -81,6 +81,12 @@ uint64_t migc_guestmem_total_bytes(const struct migc_guestmem *gm);
 /** Set bits for pages that are data (SEEK_DATA/SEEK_HOLE); others are left. @return 0, -errno. */
 int migc_guestmem_data_map(const struct migc_guestmem *gm, unsigned int region, uint64_t *words);
 /**
+ * The same of a guest that stands still, and bits of holes are cleared: quicker where data and
+ * holes alternate. While it runs, pages that come and go could make up for one that is swapped
+ * out. @return 0, -errno.
+ */
+int migc_guestmem_still_map(const struct migc_guestmem *gm, unsigned int region, uint64_t *words);
+/**
  * How many pages are data, about: with huge pages those that are not zero, which takes as long as
  * reading them; else what the file says it occupies, at most the region, at once.
  * @return 0, -errno.

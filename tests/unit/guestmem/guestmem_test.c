@@ -160,6 +160,71 @@ static void a_file_of_holes_or_of_data_only_is_mapped_exactly(void **state)
 	assert_int_equal(words[1] >> 6, 0);
 }
 
+static void map_still(struct fixture *f, uint64_t words[2])
+{
+	size_t bytes = migc_bitmap_words(migc_guestmem_region(f->gm, 0)->pages) * sizeof(words[0]);
+	uint64_t seen[2] = {0, 0};
+
+	assert_int_equal(migc_guestmem_data_map(f->gm, 0, seen), 0);
+	/* what it held before counts for nothing */
+	memset(words, 0xa5, bytes);
+	assert_int_equal(migc_guestmem_still_map(f->gm, 0, words), 0);
+	assert_memory_equal(words, seen, bytes);
+}
+
+static void the_map_at_rest_is_the_data_map(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t words[2];
+
+	make_file(f, 100 * PAGE);
+	add(f, 0, 0, true);
+	map_still(f, words);
+	assert_int_equal(migc_bitmap_count(words, 100), 0);
+	for (uint64_t page = 0; page < 100; page += 1 + page % 3)
+		write_page(f, page, 1);
+	write_page(f, 99, 1);
+	map_still(f, words);
+	assert_true(migc_bitmap_test(words, 99));
+	assert_int_equal(migc_bitmap_count(words, 100), stat_of(f).st_blocks / 8);
+	assert_int_equal(migc_guestmem_punch(f->gm, 0, 40, 30), 0);
+	map_still(f, words);
+	assert_int_equal(migc_bitmap_count(words, 100), stat_of(f).st_blocks / 8);
+}
+
+static void pages_that_mincore_does_not_tell_of_are_looked_for(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t words[2];
+	int fd;
+
+	/* as with pages that are swapped out, the file has more than are there for mincore() */
+	make_file(f, 100 * PAGE);
+	write_page(f, 3, 1);
+	fd = open(f->path, O_RDWR);
+	assert_int_equal(posix_fallocate(fd, 50 * PAGE, 4 * PAGE), 0);
+	close(fd);
+	add(f, 0, 0, true);
+	assert_int_equal(stat_of(f).st_blocks, 5 * 8);
+	map_still(f, words);
+	assert_true(migc_bitmap_test(words, 3));
+}
+
+static void the_map_at_rest_of_a_region_inside_a_file(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t words[2];
+
+	make_file(f, 40 * PAGE);
+	write_page(f, 9, 9);
+	write_page(f, 10, 10);
+	write_page(f, 19, 19);
+	write_page(f, 20, 20);
+	add(f, 10 * PAGE, 10 * PAGE, true);
+	map_still(f, words);
+	assert_int_equal(words[0], 1u << 0 | 1u << 9);
+}
+
 static void data_pages_are_counted_within_the_region(void **state)
 {
 	struct fixture *f = *state;
@@ -419,6 +484,9 @@ int main(void)
 		TEST(a_file_of_holes_or_of_data_only_is_mapped_exactly),
 		TEST(data_pages_are_counted_within_the_region),
 		TEST(the_data_map_leaves_bits_that_are_set),
+		TEST(the_map_at_rest_is_the_data_map),
+		TEST(pages_that_mincore_does_not_tell_of_are_looked_for),
+		TEST(the_map_at_rest_of_a_region_inside_a_file),
 		TEST(a_region_may_lie_inside_a_file),
 		TEST(punched_pages_are_holes_and_zero),
 		TEST(wrong_places_are_refused_and_say_what_is_wrong),
