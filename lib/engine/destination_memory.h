@@ -4,6 +4,17 @@
 
 #include "engine.h"
 
+/** How far memory has been mapped ahead; zeroed at first. */
+struct map_ahead {
+	unsigned int region;
+	uint64_t page;
+};
+
+/**
+ * Map some of the memory that is data before a source comes (a QEMU's with prealloc=on, an old
+ * image): a milliseconds' work that its first round is spared. @return whether anything was done.
+ */
+bool destination_memory_map_ahead(const struct engine *e, struct map_ahead *at);
 /**
  * Does the guest that the source announces fit ours? Regions are matched by name and put into
  * e->shared in the source's order of our own guest memory; files are sized; room is checked.

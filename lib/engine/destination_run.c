@@ -31,6 +31,7 @@ struct destination {
 	unsigned int inventory_region;
 	uint64_t inventory_page; /**< to be told next */
 	struct migc_msg_holdings holdings;
+	struct map_ahead ahead;
 	uint64_t lost_ns, deadline_ns; /**< a session was lost: how long to listen; 0: none was */
 	struct migc_error cause;
 	bool loading;
@@ -456,8 +457,10 @@ static void run(struct destination *d)
 		config->listening(config->ctx, &listening);
 	engine_inject_enter(d->e, migc_destination_state(d->session));
 	while (!d->finished) {
+		if (!d->connected && destination_memory_map_ahead(d->e, &d->ahead))
+			engine_idle(d->e);
 		/* no sleep between the many messages that device state is */
-		if (!busy || d->e->lanes->single)
+		else if (!busy || d->e->lanes->single)
 			engine_pump(d->e);
 		/* of several guests' lanes the receiver takes care */
 		if (!d->e->shares)

@@ -49,6 +49,31 @@ static int seek_data_map(const struct migc_region *region, uint64_t *words)
 	return 0;
 }
 
+uint64_t migc_guestmem_map_ahead(const struct migc_guestmem *gm, unsigned int index, uint64_t from,
+				 uint64_t most)
+{
+	const struct migc_region *region = &gm->region[index];
+	off_t at = (off_t)(region->file_offset_bytes + from * MIGC_PAGE_BYTES);
+	off_t data, hole;
+	uint64_t first, end;
+
+	if (from >= region->pages || !region->in_memory || !region->writable ||
+	    region->backing_page_bytes != MIGC_PAGE_BYTES)
+		return region->pages;
+	data = lseek(region->fd, at, SEEK_DATA);
+	hole = data < 0 ? -1 : lseek(region->fd, data, SEEK_HOLE);
+	if (hole < 0)
+		return region->pages;
+	first = ((uint64_t)data - region->file_offset_bytes) / MIGC_PAGE_BYTES;
+	end = ((uint64_t)hole - region->file_offset_bytes) / MIGC_PAGE_BYTES;
+	if (first >= region->pages)
+		return region->pages;
+	end = end < region->pages ? end : region->pages;
+	end = end - first < most ? end : first + most;
+	migc_guestmem_touch(region->addr + first * MIGC_PAGE_BYTES, end - first);
+	return end;
+}
+
 /** Mark the pages of a buffer that hold something. */
 static void mark_non_zero(uint64_t *words, uint64_t first, const uint8_t *buffer, size_t length)
 {

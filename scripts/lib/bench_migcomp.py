@@ -16,6 +16,8 @@ from harness.migcomp import (DESTINATION_ADDRESS, SOURCE_ADDRESS, af_packet_word
                              memif_words)
 
 START_TIMEOUT = 60
+# a receiver that has nothing to do: so much CPU time in so long
+IDLE_SECONDS, IDLE_CPU_SECONDS = 0.2, 0.02
 
 
 class End:
@@ -43,6 +45,15 @@ class End:
         ready, _, _ = select.select([self.process.stdout], [], [], START_TIMEOUT)
         if not ready or b"listening" not in self.process.stdout.readline():
             raise self.failure("does not listen")
+
+    def await_idle(self):
+        """A receiver maps the memory that is there (warm) before anybody comes, as QEMU has by
+        the time that it can be told to migrate."""
+        end = time.monotonic() + START_TIMEOUT
+        before, now = -1.0, cpu_seconds(self.process.pid)
+        while now - before > IDLE_CPU_SECONDS and time.monotonic() < end:
+            time.sleep(IDLE_SECONDS)
+            before, now = now, cpu_seconds(self.process.pid)
 
     def await_exit(self, timeout):
         """Its end and its CPU time are looked at before it is waited for. @return whether it has
@@ -80,7 +91,7 @@ def ports(stack, bench, directory, gbit):
 
 class MigcompMigration:
     """From the start of the sender, EAL's start included, until both ends have exited. The
-    receiver listens by then: what it took to start is not counted, as QEMU's start is not.
+    receiver listens and is idle by then: its start is not counted, as QEMU's is not.
     `vms`: the guest's QEMUs, source and destination, whose CPU time belongs to the migration."""
 
     def __init__(self, stack, bench, directory, gbit, guest, words, vms=()):
@@ -89,6 +100,7 @@ class MigcompMigration:
         self.receiver = End(stack, bench, directory, "recv", ends[1][1], ends[1][0],
                             ["--ip", DESTINATION_ADDRESS + "/24", *guest["recv"]])
         self.receiver.await_listening()
+        self.receiver.await_idle()
         self.receiver_before = cpu_seconds(self.receiver.process.pid)
         self.sent = self.link.sent_bytes() if self.link else 0
         self.watch = MachineWatch()

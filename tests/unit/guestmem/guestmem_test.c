@@ -225,6 +225,60 @@ static void the_map_at_rest_of_a_region_inside_a_file(void **state)
 	assert_int_equal(words[0], 1u << 0 | 1u << 9);
 }
 
+static long minor_faults(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_minflt;
+}
+
+static void data_is_mapped_ahead_and_holes_stay(void **state)
+{
+	struct fixture *f = *state;
+	const struct migc_region *region;
+	uint64_t page = 0, calls = 0;
+	blkcnt_t blocks;
+	long faults;
+
+	/* runs of several lengths inside a file, up to its end; one across the region's first page
+	 */
+	make_file(f, 400 * PAGE);
+	for (uint64_t i = 50; i < 400; i++) {
+		if (i % 40 < 25 || i > 390)
+			write_page(f, i, 1);
+	}
+	blocks = stat_of(f).st_blocks;
+	region = add(f, 60 * PAGE, 340 * PAGE, true);
+	assert_int_equal(migc_guestmem_map_ahead(f->gm, 0, 0, 2), 2);
+	while (page < region->pages) {
+		uint64_t next = migc_guestmem_map_ahead(f->gm, 0, page, 16);
+
+		assert_true(next > page);
+		page = next;
+		calls++;
+	}
+	assert_int_equal(page, region->pages);
+	assert_true(calls > 340 / 40);
+	assert_int_equal(stat_of(f).st_blocks, blocks);
+	faults = minor_faults();
+	for (uint64_t i = 60; i < 400; i++) {
+		if (i % 40 < 25 || i > 390)
+			region->addr[(i - 60) * PAGE] = 2;
+	}
+	assert_int_equal(minor_faults(), faults);
+}
+
+static void nothing_is_mapped_ahead_of_what_is_not_to_be_written(void **state)
+{
+	struct fixture *f = *state;
+
+	make_file(f, 40 * PAGE);
+	write_page(f, 3, 1);
+	add(f, 0, 0, false);
+	assert_int_equal(migc_guestmem_map_ahead(f->gm, 0, 0, 2), 40);
+}
+
 static void data_pages_are_counted_within_the_region(void **state)
 {
 	struct fixture *f = *state;
@@ -441,14 +495,6 @@ static void equal_content_has_equal_digests_with_and_without_holes(void **state)
 	assert_memory_not_equal(other, full, sizeof(full));
 }
 
-static long minor_faults(void)
-{
-	struct rusage usage;
-
-	getrusage(RUSAGE_SELF, &usage);
-	return usage.ru_minflt;
-}
-
 /* What a receiver counts on: mapped by a few reads, and then written at will. */
 static void data_in_memory_that_was_mapped_to_be_read_may_be_written(void **state)
 {
@@ -485,6 +531,8 @@ int main(void)
 		TEST(data_pages_are_counted_within_the_region),
 		TEST(the_data_map_leaves_bits_that_are_set),
 		TEST(the_map_at_rest_is_the_data_map),
+		TEST(data_is_mapped_ahead_and_holes_stay),
+		TEST(nothing_is_mapped_ahead_of_what_is_not_to_be_written),
 		TEST(pages_that_mincore_does_not_tell_of_are_looked_for),
 		TEST(the_map_at_rest_of_a_region_inside_a_file),
 		TEST(a_region_may_lie_inside_a_file),
