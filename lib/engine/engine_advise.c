@@ -37,16 +37,17 @@ static void tell_spare(struct engine *e, uint64_t now_ns)
 
 static void tell_foot(struct engine *e, uint64_t now_ns, bool fed)
 {
-	uint64_t pages = 0;
+	uint64_t pages = 0, acked = 0;
 	uint32_t rungs = 1, foot;
 
 	/* without a connection there are no workers, and nothing is fed */
 	for (unsigned int i = 0; fed && i < e->connections; i++) {
 		pages += send_path_pages(e->workers[i].send);
+		acked += send_path_pages_acked(e->workers[i].send);
 		rungs = send_path_rungs(e->workers[i].send);
 	}
-	foot = migc_foot_turn(&e->foot, rungs, now_ns, pages * MIGC_PAGE_BYTES, mean_position(e),
-			      fed);
+	foot = migc_foot_turn(&e->foot, rungs, now_ns, pages * MIGC_PAGE_BYTES,
+			      acked * MIGC_PAGE_BYTES, mean_position(e), fed);
 	if (foot == e->foot_rung)
 		return;
 	e->foot_rung = foot;

@@ -83,7 +83,7 @@ struct send_path {
 	uint64_t done
 		__attribute__((aligned(64))); /**< spans whose blocks are all in the transport */
 	uint64_t blocks_sent;
-	uint64_t pages_sent; /**< in blocks with data */
+	uint64_t pages_sent, pages_acked; /**< in blocks with data */
 };
 
 struct send_block *send_block_get(struct send_path *path);

@@ -125,6 +125,11 @@ uint64_t send_path_pages(const struct send_path *path)
 	return __atomic_load_n(&path->pages_sent, __ATOMIC_RELAXED);
 }
 
+uint64_t send_path_pages_acked(const struct send_path *path)
+{
+	return __atomic_load_n(&path->pages_acked, __ATOMIC_RELAXED);
+}
+
 /** The next stream with room for a whole block, round robin; -1: none now. */
 static int pick_stream(struct send_path *path, unsigned int slices)
 {
@@ -343,6 +348,11 @@ bool send_path_turn(struct send_path *path, uint64_t now_ns)
 
 void send_path_acked(struct send_path *path, void *cookie)
 {
+	const struct send_block *block = cookie;
+
+	if (!block->zero)
+		__atomic_store_n(&path->pages_acked, path->pages_acked + block->pages.count,
+				 __ATOMIC_RELAXED);
 	send_block_release(path, cookie);
 }
 

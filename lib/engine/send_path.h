@@ -71,6 +71,8 @@ uint64_t send_path_blocks(const struct send_path *path);
 uint32_t send_path_rungs(const struct send_path *path);
 /** Pages with data put into the transport since the start. */
 uint64_t send_path_pages(const struct send_path *path);
+/** Of them acknowledged, or given up with their connection. */
+uint64_t send_path_pages_acked(const struct send_path *path);
 
 /* ---- worker ---- */
 

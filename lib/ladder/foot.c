@@ -9,22 +9,24 @@
 /** Of data before the first trial: slow start is over, and so is the way up on a slow link. */
 #define FIRST_REST_NS (185 * NS_PER_MS)
 #define REST_MIN_NS (500 * NS_PER_MS)
-/** After a clear answer, and the longest. */
-#define REST_CLEAR_NS (2000 * NS_PER_MS)
 #define REST_MAX_NS (4000 * NS_PER_MS)
 #define SETTLE_NS (10 * NS_PER_MS)
-#define MEASURE_NS (30 * NS_PER_MS)
-/** One of each. */
+#define SETTLE_MAX_NS (100 * NS_PER_MS)
+/** A window: so much of the guest, as data differ, for so long at the least and at the most. */
+#define MEASURE_BYTES (UINT64_C(10) << 20)
+#define MEASURE_MIN_NS (10 * NS_PER_MS)
+#define MEASURE_MAX_NS (50 * NS_PER_MS)
+/** One window of each. */
 #define PAIRS_MAX 6u
-/** The other must be so much ahead at the end, per mille: a draw changes nothing. */
-#define AHEAD_MIN 30
+/** The other must be so much ahead at the end, of both rates together: a draw changes nothing. */
+#define AHEAD_MIN 15
 /** After a change: perhaps it is the next one still. */
 #define REST_CHANGED_NS (20 * NS_PER_MS)
 /** A position so near a rung, per mille, rests on it. */
 #define NEAR 50u
 
-/** After so many pairs a difference of so much is an answer, per mille. */
-static const int64_t clear_after[PAIRS_MAX] = {500, 300, 150, 100, 100, 0};
+/** After so many pairs a mean score of more than this is an answer. */
+static const int64_t clear_after[PAIRS_MAX] = {1000, 200, 130, 70, 50, 0};
 
 void migc_foot_init(struct migc_foot *f)
 {
@@ -33,12 +35,11 @@ void migc_foot_init(struct migc_foot *f)
 	f->up = true;
 }
 
-static void begin(struct migc_foot *f, enum migc_foot_phase phase, uint64_t now_ns,
-		  uint64_t guest_bytes)
+static void begin(struct migc_foot *f, enum migc_foot_phase phase, uint64_t now_ns, uint64_t bytes)
 {
 	f->phase = phase;
 	f->phase_ns = now_ns;
-	f->phase_bytes = guest_bytes;
+	f->phase_bytes = bytes;
 }
 
 /** Kept, other, other, kept, kept...: what drifts evenly counts for both. */
@@ -47,77 +48,105 @@ static unsigned int on_trial(const struct migc_foot *f)
 	return (f->turn + 1) >> 1 & 1;
 }
 
-static void begin_turn(struct migc_foot *f, uint64_t now_ns, uint64_t guest_bytes)
+static void begin_turn(struct migc_foot *f, uint64_t now_ns, uint64_t sent_bytes)
 {
 	f->now = on_trial(f) ? f->other : f->kept;
-	begin(f, MIGC_FOOT_SETTLE, now_ns, guest_bytes);
+	begin(f, MIGC_FOOT_SETTLE, now_ns, sent_bytes);
 }
 
-static void rest(struct migc_foot *f, uint64_t now_ns, uint64_t guest_bytes)
+static void rest(struct migc_foot *f, uint64_t now_ns)
 {
 	f->now = f->kept;
-	begin(f, MIGC_FOOT_REST, now_ns, guest_bytes);
+	begin(f, MIGC_FOOT_REST, now_ns, 0);
 }
 
-static uint64_t longer(uint64_t rest_ns, bool clear)
+static uint64_t longer(uint64_t rest_ns)
 {
-	uint64_t least = clear ? REST_CLEAR_NS : REST_MIN_NS;
+	rest_ns = rest_ns < REST_MIN_NS ? REST_MIN_NS : rest_ns * 2;
+	return rest_ns > REST_MAX_NS ? REST_MAX_NS : rest_ns;
+}
 
-	rest_ns = rest_ns < REST_MIN_NS ? least : rest_ns * 2;
-	return rest_ns < least ? least : rest_ns > REST_MAX_NS ? REST_MAX_NS : rest_ns;
+/** By how much the other was ahead in the last pair: of both rates together, per mille. */
+static int64_t score(const struct migc_foot *f)
+{
+	int64_t kept = (int64_t)f->last[0], other = (int64_t)f->last[1];
+
+	return kept + other ? (other - kept) * 1000 / (kept + other) : 0;
+}
+
+static void change(struct migc_foot *f, uint32_t rungs)
+{
+	f->kept = f->other;
+	f->changes++;
+	f->rest_ns = REST_CHANGED_NS;
+	/* at an end there is none further on */
+	if (f->up ? f->kept + 1 >= rungs : f->kept == 0) {
+		f->up = !f->up;
+		f->rest_ns = REST_MIN_NS;
+	}
 }
 
 /** After a whole pair. @return whether the trial is over. */
-static bool judge(struct migc_foot *f)
+static bool judge(struct migc_foot *f, uint32_t rungs)
 {
 	unsigned int pairs = f->turn / 2;
-	int64_t kept = (int64_t)f->rate[0], other = (int64_t)f->rate[1];
-	int64_t ahead = kept ? (other - kept) * 1000 / kept : other ? 1000 : 0;
-	/* not by one window of data that are easy, but in the first pair */
-	bool mostly = 3 * f->won >= 2 * pairs;
-	bool clear = ahead < -clear_after[pairs - 1] || (mostly && ahead > clear_after[pairs - 1]);
+	bool mostly, clear;
+	int64_t mean;
 
+	f->sum += score(f);
+	f->won += score(f) > 0;
+	mean = f->sum / (int64_t)pairs;
+	/* not by one window of data that are easy */
+	mostly = 3 * f->won >= 2 * pairs;
+	clear = mean < -clear_after[pairs - 1] || (mostly && mean > clear_after[pairs - 1]);
 	if (!clear && pairs < PAIRS_MAX)
 		return false;
 	f->trials++;
-	if (mostly && ahead > AHEAD_MIN) {
-		f->kept = f->other;
-		f->changes++;
-		f->rest_ns = REST_CHANGED_NS;
+	if (mostly && mean > AHEAD_MIN) {
+		change(f, rungs);
 	} else {
 		f->up = !f->up;
-		f->rest_ns = longer(f->rest_ns, clear && pairs < PAIRS_MAX);
+		f->rest_ns = longer(f->rest_ns);
 	}
 	return true;
 }
 
-static void end_measure(struct migc_foot *f, uint64_t now_ns, uint64_t guest_bytes)
+static void end_measure(struct migc_foot *f, uint32_t rungs, uint64_t now_ns, uint64_t sent_bytes,
+			uint64_t acked_bytes)
 {
 	uint64_t us = (now_ns - f->phase_ns) / 1000;
-	unsigned int which = on_trial(f);
 
-	f->last[which] = (guest_bytes - f->phase_bytes) * 1000000 / us;
-	f->rate[which] += f->last[which];
+	f->last[on_trial(f)] = (acked_bytes - f->phase_bytes) * 1000000 / us;
 	f->turn++;
-	f->won += f->turn % 2 == 0 && f->last[1] > f->last[0];
-	if (f->turn % 2 == 0 && judge(f))
-		rest(f, now_ns, guest_bytes);
+	if (f->turn % 2 == 0 && judge(f, rungs))
+		rest(f, now_ns);
 	else
-		begin_turn(f, now_ns, guest_bytes);
+		begin_turn(f, now_ns, sent_bytes);
+}
+
+static bool measured(const struct migc_foot *f, uint64_t since_ns, uint64_t acked_bytes)
+{
+	return since_ns >= MEASURE_MAX_NS ||
+	       (since_ns >= MEASURE_MIN_NS && acked_bytes - f->phase_bytes >= MEASURE_BYTES);
+}
+
+/** Is what was sent with the foot before acknowledged? It is not waited for for ever. */
+static bool settled(const struct migc_foot *f, uint64_t since_ns, uint64_t acked_bytes)
+{
+	return since_ns >= SETTLE_MAX_NS ||
+	       (since_ns >= SETTLE_NS && acked_bytes >= f->phase_bytes);
 }
 
 /**
  * Down to the rung below; up to the first one on which the position does not rest already.
- * @return whether there is another foot, and it would make a difference.
+ * @return whether there is another foot in f->up's direction, and it would make a difference.
  */
 static bool find_other(struct migc_foot *f, uint32_t rungs, uint32_t per_mille)
 {
 	uint32_t on = per_mille < NEAR ? 0 : (per_mille - NEAR) / 1000;
 
-	if (f->kept == 0)
-		f->up = true;
-	else if (f->kept + 1 >= rungs)
-		f->up = false;
+	if (!f->up && f->kept == 0)
+		return false;
 	if (!f->up) {
 		f->other = f->kept - 1;
 		return per_mille <= f->kept * 1000 + NEAR;
@@ -126,32 +155,49 @@ static bool find_other(struct migc_foot *f, uint32_t rungs, uint32_t per_mille)
 	return f->other < rungs && per_mille + NEAR < f->other * 1000;
 }
 
-uint32_t migc_foot_turn(struct migc_foot *f, uint32_t rungs, uint64_t now_ns, uint64_t guest_bytes,
-			uint32_t per_mille, bool fed)
+/** Either way is as good as none. */
+static bool find_any_other(struct migc_foot *f, uint32_t rungs, uint32_t per_mille)
+{
+	if (find_other(f, rungs, per_mille))
+		return true;
+	f->up = !f->up;
+	return find_other(f, rungs, per_mille);
+}
+
+/** Has the position come to where the other foot makes no difference? */
+static bool moot(const struct migc_foot *f, uint32_t per_mille)
+{
+	return f->up && f->now == f->kept && per_mille + NEAR >= f->other * 1000;
+}
+
+uint32_t migc_foot_turn(struct migc_foot *f, uint32_t rungs, uint64_t now_ns, uint64_t sent_bytes,
+			uint64_t acked_bytes, uint32_t per_mille, bool fed)
 {
 	uint64_t since_ns = now_ns - f->phase_ns;
 
 	/* nothing is learned without pages; a trial that is cut short begins anew */
 	if (!fed || f->phase_ns == 0) {
-		rest(f, now_ns, guest_bytes);
+		rest(f, now_ns);
 		return f->now;
 	}
 	switch (f->phase) {
 	case MIGC_FOOT_REST:
-		if (since_ns < f->rest_ns || !find_other(f, rungs, per_mille))
+		if (since_ns < f->rest_ns || !find_any_other(f, rungs, per_mille))
 			break;
 		f->turn = 0;
-		f->rate[0] = f->rate[1] = 0;
+		f->sum = 0;
 		f->won = 0;
-		begin_turn(f, now_ns, guest_bytes);
+		begin_turn(f, now_ns, sent_bytes);
 		break;
 	case MIGC_FOOT_SETTLE:
-		if (since_ns >= SETTLE_NS)
-			begin(f, MIGC_FOOT_MEASURE, now_ns, guest_bytes);
+		if (settled(f, since_ns, acked_bytes))
+			begin(f, MIGC_FOOT_MEASURE, now_ns, acked_bytes);
 		break;
 	case MIGC_FOOT_MEASURE:
-		if (since_ns >= MEASURE_NS)
-			end_measure(f, now_ns, guest_bytes);
+		if (moot(f, per_mille))
+			rest(f, now_ns);
+		else if (measured(f, since_ns, acked_bytes))
+			end_measure(f, rungs, now_ns, sent_bytes, acked_bytes);
 		break;
 	}
 	return f->now;

@@ -31,10 +31,10 @@ struct migc_foot {
 	uint64_t phase_ns; /**< when it began; 0: not yet */
 	uint64_t rest_ns; /**< until the next trial */
 	uint32_t turn; /**< of the trial: windows before this one */
-	uint64_t phase_bytes; /**< of the guest, when the phase began */
+	uint64_t phase_bytes; /**< when it began: sent (SETTLE), acknowledged (MEASURE) */
 	uint64_t last[2]; /**< bytes a second in this pair: of the kept one, of the other */
-	uint64_t rate[2]; /**< sums of them, of all pairs */
-	unsigned int won; /**< pairs in which the other was ahead */
+	int64_t sum; /**< of all pairs' scores: how far the other was ahead */
+	unsigned int won; /**< pairs in which it was */
 	uint64_t trials, changes; /**< since the start */
 };
 
@@ -44,12 +44,13 @@ void migc_foot_init(struct migc_foot *f);
  * What the foot is to be now. To be asked each millisecond or two.
  *
  * @param rungs        of the ladder, 1..
- * @param guest_bytes  of the guest's memory that went so far, all workers together
+ * @param sent_bytes   of the guest's memory, put into the transport so far, all workers together
+ * @param acked_bytes  of them acknowledged: what is counted
  * @param per_mille    mean of migc_ladder_position() of the workers with this foot
  * @param fed          there are pages to send, and not the last ones: trials take their time
  * @return below `rungs`, for migc_ladder_set_foot() of each worker
  */
-uint32_t migc_foot_turn(struct migc_foot *f, uint32_t rungs, uint64_t now_ns, uint64_t guest_bytes,
-			uint32_t per_mille, bool fed);
+uint32_t migc_foot_turn(struct migc_foot *f, uint32_t rungs, uint64_t now_ns, uint64_t sent_bytes,
+			uint64_t acked_bytes, uint32_t per_mille, bool fed);
 
 #endif

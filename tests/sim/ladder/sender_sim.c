@@ -448,7 +448,8 @@ static void tell_mean(struct sim *s)
 static void tell_foot(struct sim *s)
 {
 	uint32_t foot = migc_foot_turn(&s->foot, s->flow[0].ladder.rungs, (uint64_t)s->now_ns + 1,
-				       (uint64_t)s->guest_sent, mean_position(s), true);
+				       (uint64_t)s->guest_sent, (uint64_t)s->out->guest_bytes,
+				       mean_position(s), true);
 
 	for (unsigned int i = 0; i < s->setup->workers; i++)
 		migc_ladder_set_foot(&s->flow[i].ladder, foot);
