@@ -12,7 +12,8 @@ struct map_ahead {
 
 /**
  * Map some of the memory that is data before a source comes (a QEMU's with prealloc=on, an old
- * image): a milliseconds' work that its first round is spared. @return whether anything was done.
+ * image), some milliseconds' work: its first round is spared that.
+ * @return whether anything was done.
  */
 bool destination_memory_map_ahead(const struct engine *e, struct map_ahead *at);
 /**
