@@ -9,7 +9,7 @@
 
 /** Own memory a migration may need besides what EAL has; for the budget check. */
 #define OWN_BYTES (64u << 20)
-/** Mapped ahead in a turn: 0.3 ms, and 5 ms where page tables are shadowed. */
+/** Mapped ahead in a turn: 5 ms where page tables are shadowed. */
 #define AHEAD_PAGES 1024u
 
 bool destination_memory_map_ahead(const struct engine *e, struct map_ahead *at)

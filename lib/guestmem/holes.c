@@ -17,58 +17,53 @@
 /** st_blocks counts in these, whatever the file system. */
 #define BLOCKS_PER_PAGE (MIGC_PAGE_BYTES / 512)
 
-/** Files that know their holes: SEEK_DATA and SEEK_HOLE. */
+/**
+ * The next run of data of a file that knows its holes, in pages of the region.
+ * @return 1; 0: nothing but a hole from there on; -errno.
+ */
+static int next_data(const struct migc_region *region, uint64_t from, uint64_t *first,
+		     uint64_t *end)
+{
+	off_t begin = (off_t)region->file_offset_bytes;
+	off_t data = lseek(region->fd, begin + (off_t)(from * MIGC_PAGE_BYTES), SEEK_DATA);
+	off_t hole;
+
+	if (data < 0)
+		return errno == ENXIO ? 0 : -errno;
+	if (data - begin >= (off_t)region->size_bytes)
+		return 0;
+	hole = lseek(region->fd, data, SEEK_HOLE);
+	if (hole < 0)
+		return -errno;
+	*first = (uint64_t)(data - begin) / MIGC_PAGE_BYTES;
+	*end = ((uint64_t)(hole - begin) + MIGC_PAGE_BYTES - 1) / MIGC_PAGE_BYTES;
+	if (*end > region->pages)
+		*end = region->pages;
+	return 1;
+}
+
 static int seek_data_map(const struct migc_region *region, uint64_t *words)
 {
-	off_t end = (off_t)(region->file_offset_bytes + region->size_bytes);
-	off_t at = (off_t)region->file_offset_bytes;
+	uint64_t first = 0, end = 0;
+	int rc = 1;
 
-	while (at < end) {
-		off_t data = lseek(region->fd, at, SEEK_DATA);
-		off_t hole;
-		uint64_t first, last;
-
-		/* nothing but a hole from here on */
-		if (data < 0 && errno == ENXIO)
-			return 0;
-		if (data < 0)
-			return -errno;
-		if (data >= end)
-			return 0;
-		hole = lseek(region->fd, data, SEEK_HOLE);
-		if (hole < 0)
-			return -errno;
-		if (hole > end)
-			hole = end;
-		first = (uint64_t)(data - (off_t)region->file_offset_bytes) / MIGC_PAGE_BYTES;
-		last = ((uint64_t)(hole - (off_t)region->file_offset_bytes) + MIGC_PAGE_BYTES - 1) /
-		       MIGC_PAGE_BYTES;
-		migc_bitmap_set_range(words, first, last - first);
-		at = hole;
-	}
-	return 0;
+	while (end < region->pages && (rc = next_data(region, end, &first, &end)) == 1)
+		migc_bitmap_set_range(words, first, end - first);
+	return rc < 0 ? rc : 0;
 }
 
 uint64_t migc_guestmem_map_ahead(const struct migc_guestmem *gm, unsigned int index, uint64_t from,
 				 uint64_t most)
 {
 	const struct migc_region *region = &gm->region[index];
-	off_t at = (off_t)(region->file_offset_bytes + from * MIGC_PAGE_BYTES);
-	off_t data, hole;
 	uint64_t first, end;
 
 	if (from >= region->pages || !region->in_memory || !region->writable ||
 	    region->backing_page_bytes != MIGC_PAGE_BYTES)
 		return region->pages;
-	data = lseek(region->fd, at, SEEK_DATA);
-	hole = data < 0 ? -1 : lseek(region->fd, data, SEEK_HOLE);
-	if (hole < 0)
+	/* advice: what cannot be found now is mapped when it is written */
+	if (next_data(region, from, &first, &end) != 1)
 		return region->pages;
-	first = ((uint64_t)data - region->file_offset_bytes) / MIGC_PAGE_BYTES;
-	end = ((uint64_t)hole - region->file_offset_bytes) / MIGC_PAGE_BYTES;
-	if (first >= region->pages)
-		return region->pages;
-	end = end < region->pages ? end : region->pages;
 	end = end - first < most ? end : first + most;
 	migc_guestmem_touch(region->addr + first * MIGC_PAGE_BYTES, end - first);
 	return end;

@@ -25,7 +25,7 @@
 /** A position so near a rung, per mille, rests on it. */
 #define NEAR 50u
 
-/** After so many pairs a mean score of more than this is an answer. */
+/** After so many pairs a mean score of more than this is an answer; none is above 1000. */
 static const int64_t clear_after[PAIRS_MAX] = {1000, 200, 130, 70, 50, 0};
 
 void migc_foot_init(struct migc_foot *f)

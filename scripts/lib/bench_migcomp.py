@@ -51,7 +51,9 @@ class End:
         the time that it can be told to migrate."""
         end = time.monotonic() + START_TIMEOUT
         before, now = -1.0, cpu_seconds(self.process.pid)
-        while now - before > IDLE_CPU_SECONDS and time.monotonic() < end:
+        while now - before > IDLE_CPU_SECONDS:
+            if time.monotonic() > end:
+                raise self.failure("listens and does not become idle within %d s" % START_TIMEOUT)
             time.sleep(IDLE_SECONDS)
             before, now = now, cpu_seconds(self.process.pid)
 
