@@ -24,7 +24,7 @@ struct region_pages {
 /** Where a walk through the spans that are due is; each worker has its own, or all have one. */
 struct feed {
 	unsigned int region;
-	uint64_t span;
+	struct migc_span_order order; /**< of those of the region that are this feed's */
 	bool begun; /**< with the region */
 	struct migc_span held; /**< taken from due, no ring had room */
 	bool have_held;
@@ -311,22 +311,44 @@ static bool give(struct rounds *r, unsigned int feed, const struct migc_span *sp
 	return false;
 }
 
-/** Take the next span of a feed: of those with the same remainder as its index. */
+/** A feed's first span of its region: it has those with the same remainder. */
+static uint64_t first_span(const struct rounds *r, unsigned int index)
+{
+	return (index + r->feeds - r->feed[index].region % r->feeds) % r->feeds;
+}
+
+/**
+ * The first round, which is most of a guest, goes through it in strides: what follows each other
+ * is of all kinds, so that link and cores are busy at all times, and a few milliseconds tell how
+ * fast the rest will go. In the others pages are few, and neighbours make fuller blocks.
+ */
+static void begin_region(struct rounds *r, unsigned int index)
+{
+	struct feed *f = &r->feed[index];
+	uint64_t pages = r->region[f->region].pages, first = first_span(r, index);
+	uint64_t spans = (pages + MIGC_SPAN_PAGES - 1) / MIGC_SPAN_PAGES;
+
+	migc_span_order_begin(&f->order, spans > first ? (spans - first - 1) / r->feeds + 1 : 0,
+			      r->round == 1);
+	f->begun = true;
+}
+
+/** Take the next span of a feed that is due. */
 static bool next_span(struct rounds *r, unsigned int index)
 {
 	struct feed *f = &r->feed[index];
 
 	for (; f->region < r->regions; f->region++, f->begun = false) {
 		struct region_pages *p = &r->region[f->region];
+		uint64_t turn;
 
 		if (!f->begun)
-			f->span = (index + r->feeds - f->region % r->feeds) % r->feeds;
-		f->begun = true;
-		while (f->span * MIGC_SPAN_PAGES < p->pages) {
-			uint64_t cursor = f->span * MIGC_SPAN_PAGES;
+			begin_region(r, index);
+		while (migc_span_order_next(&f->order, &turn)) {
+			uint64_t span = first_span(r, index) + turn * r->feeds;
+			uint64_t cursor = span * MIGC_SPAN_PAGES;
 			uint64_t end = cursor + MIGC_SPAN_PAGES;
 
-			f->span += r->feeds;
 			if (migc_bitmap_next(p->due, end < p->pages ? end : p->pages, cursor) ==
 			    MIGC_BITMAP_NONE)
 				continue;

@@ -29,8 +29,8 @@ void migc_collector_give(struct migc_collector *c, const struct migc_span *span,
 }
 
 /*
- * May the page follow what the open block holds? Spans of one region come ascending within a
- * round, but a new round, or pages that failed, begin at the front again.
+ * May the page follow what the open block holds? Spans of one region come ascending in a round
+ * after the first, but a new round, or pages that failed, begin at the front again.
  */
 static bool list_takes(const struct migc_collector *c, const struct migc_page_list *list,
 		       uint32_t page)

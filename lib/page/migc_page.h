@@ -53,6 +53,20 @@ struct migc_span {
  */
 int migc_span_take(uint64_t *words, uint64_t pages, uint64_t *cursor, struct migc_span *span);
 
+/** In which order the spans of a region come. Fields are its own. */
+struct migc_span_order {
+	uint64_t spans, step, at, passed;
+};
+
+/**
+ * @param spans  of the region
+ * @param spread each few of them that follow each other are spread over the whole region, as parts
+ *               of a guest differ in what they hold; else ascending
+ */
+void migc_span_order_begin(struct migc_span_order *o, uint64_t spans, bool spread);
+/** @return whether there is one more: `*span`, below `spans`, none twice. */
+bool migc_span_order_next(struct migc_span_order *o, uint64_t *span);
+
 /** Pages of one region, ascending, not necessarily adjacent: what becomes one block. */
 struct migc_page_list {
 	uint16_t region;
