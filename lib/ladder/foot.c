@@ -16,8 +16,6 @@
 #define MEASURE_BYTES (UINT64_C(10) << 20)
 #define MEASURE_MIN_NS (10 * NS_PER_MS)
 #define MEASURE_MAX_NS (50 * NS_PER_MS)
-/** One window of each. */
-#define PAIRS_MAX 6u
 /** The other must be so much ahead at the end, of both rates together: a draw changes nothing. */
 #define AHEAD_MIN 15
 /** After a change: perhaps it is the next one still. */
@@ -25,8 +23,8 @@
 /** A position so near a rung, per mille, rests on it. */
 #define NEAR 50u
 
-/** After so many pairs a mean score of more than this is an answer; none is above 1000. */
-static const int64_t clear_after[PAIRS_MAX] = {1000, 200, 130, 70, 50, 0};
+/** After so many pairs a middle score of more than this is an answer; none is above 1000. */
+static const int64_t clear_after[MIGC_FOOT_PAIRS_MAX] = {1000, 100, 80, 60, 40, 0};
 
 void migc_foot_init(struct migc_foot *f)
 {
@@ -35,11 +33,13 @@ void migc_foot_init(struct migc_foot *f)
 	f->up = true;
 }
 
-static void begin(struct migc_foot *f, enum migc_foot_phase phase, uint64_t now_ns, uint64_t bytes)
+static void begin(struct migc_foot *f, enum migc_foot_phase phase, uint64_t now_ns,
+		  uint64_t sent_bytes, uint64_t acked_bytes)
 {
 	f->phase = phase;
 	f->phase_ns = now_ns;
-	f->phase_bytes = bytes;
+	f->sent_bytes = sent_bytes;
+	f->acked_bytes = acked_bytes;
 }
 
 /** Kept, other, other, kept, kept...: what drifts evenly counts for both. */
@@ -51,13 +51,13 @@ static unsigned int on_trial(const struct migc_foot *f)
 static void begin_turn(struct migc_foot *f, uint64_t now_ns, uint64_t sent_bytes)
 {
 	f->now = on_trial(f) ? f->other : f->kept;
-	begin(f, MIGC_FOOT_SETTLE, now_ns, sent_bytes);
+	begin(f, MIGC_FOOT_SETTLE, now_ns, sent_bytes, 0);
 }
 
 static void rest(struct migc_foot *f, uint64_t now_ns)
 {
 	f->now = f->kept;
-	begin(f, MIGC_FOOT_REST, now_ns, 0);
+	begin(f, MIGC_FOOT_REST, now_ns, 0, 0);
 }
 
 static uint64_t longer(uint64_t rest_ns)
@@ -86,23 +86,38 @@ static void change(struct migc_foot *f, uint32_t rungs)
 	}
 }
 
+/**
+ * The score in the middle; of two the one nearer to a draw. A window in which the machine stood
+ * still for a while, or the data were easy, says nothing by however much.
+ */
+static int64_t middle_score(const struct migc_foot *f, unsigned int pairs)
+{
+	int64_t sorted[MIGC_FOOT_PAIRS_MAX], low, high;
+
+	for (unsigned int i = 0; i < pairs; i++) {
+		unsigned int at = i;
+
+		for (; at > 0 && sorted[at - 1] > f->score[i]; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = f->score[i];
+	}
+	low = sorted[(pairs - 1) / 2];
+	high = sorted[pairs / 2];
+	return low > 0 ? low : high < 0 ? high : 0;
+}
+
 /** After a whole pair. @return whether the trial is over. */
 static bool judge(struct migc_foot *f, uint32_t rungs)
 {
 	unsigned int pairs = f->turn / 2;
-	bool mostly, clear;
-	int64_t mean;
+	int64_t middle, clear = clear_after[pairs - 1];
 
-	f->sum += score(f);
-	f->won += score(f) > 0;
-	mean = f->sum / (int64_t)pairs;
-	/* not by one window of data that are easy */
-	mostly = 3 * f->won >= 2 * pairs;
-	clear = mean < -clear_after[pairs - 1] || (mostly && mean > clear_after[pairs - 1]);
-	if (!clear && pairs < PAIRS_MAX)
+	f->score[pairs - 1] = score(f);
+	middle = middle_score(f, pairs);
+	if (middle >= -clear && middle <= clear && pairs < MIGC_FOOT_PAIRS_MAX)
 		return false;
 	f->trials++;
-	if (mostly && mean > AHEAD_MIN) {
+	if (middle > AHEAD_MIN) {
 		change(f, rungs);
 	} else {
 		f->up = !f->up;
@@ -111,12 +126,23 @@ static bool judge(struct migc_foot *f, uint32_t rungs)
 	return true;
 }
 
+/**
+ * What goes on and on: what is sent faster than it is acknowledged fills queues, and what is
+ * acknowledged faster than it is sent empties those that the foot before has filled.
+ */
+static uint64_t gone(const struct migc_foot *f, uint64_t sent_bytes, uint64_t acked_bytes)
+{
+	uint64_t sent = sent_bytes - f->sent_bytes, acked = acked_bytes - f->acked_bytes;
+
+	return sent < acked ? sent : acked;
+}
+
 static void end_measure(struct migc_foot *f, uint32_t rungs, uint64_t now_ns, uint64_t sent_bytes,
 			uint64_t acked_bytes)
 {
 	uint64_t us = (now_ns - f->phase_ns) / 1000;
 
-	f->last[on_trial(f)] = (acked_bytes - f->phase_bytes) * 1000000 / us;
+	f->last[on_trial(f)] = gone(f, sent_bytes, acked_bytes) * 1000000 / us;
 	f->turn++;
 	if (f->turn % 2 == 0 && judge(f, rungs))
 		rest(f, now_ns);
@@ -127,14 +153,13 @@ static void end_measure(struct migc_foot *f, uint32_t rungs, uint64_t now_ns, ui
 static bool measured(const struct migc_foot *f, uint64_t since_ns, uint64_t acked_bytes)
 {
 	return since_ns >= MEASURE_MAX_NS ||
-	       (since_ns >= MEASURE_MIN_NS && acked_bytes - f->phase_bytes >= MEASURE_BYTES);
+	       (since_ns >= MEASURE_MIN_NS && acked_bytes - f->acked_bytes >= MEASURE_BYTES);
 }
 
 /** Is what was sent with the foot before acknowledged? It is not waited for for ever. */
 static bool settled(const struct migc_foot *f, uint64_t since_ns, uint64_t acked_bytes)
 {
-	return since_ns >= SETTLE_MAX_NS ||
-	       (since_ns >= SETTLE_NS && acked_bytes >= f->phase_bytes);
+	return since_ns >= SETTLE_MAX_NS || (since_ns >= SETTLE_NS && acked_bytes >= f->sent_bytes);
 }
 
 /**
@@ -185,13 +210,11 @@ uint32_t migc_foot_turn(struct migc_foot *f, uint32_t rungs, uint64_t now_ns, ui
 		if (since_ns < f->rest_ns || !find_any_other(f, rungs, per_mille))
 			break;
 		f->turn = 0;
-		f->sum = 0;
-		f->won = 0;
 		begin_turn(f, now_ns, sent_bytes);
 		break;
 	case MIGC_FOOT_SETTLE:
 		if (settled(f, since_ns, acked_bytes))
-			begin(f, MIGC_FOOT_MEASURE, now_ns, acked_bytes);
+			begin(f, MIGC_FOOT_MEASURE, now_ns, sent_bytes, acked_bytes);
 		break;
 	case MIGC_FOOT_MEASURE:
 		if (moot(f, per_mille))

@@ -17,6 +17,8 @@
  * One instance a migration. No clock: time comes in. No float.
  */
 
+#define MIGC_FOOT_PAIRS_MAX 6u
+
 enum migc_foot_phase {
 	MIGC_FOOT_REST,
 	MIGC_FOOT_SETTLE, /**< a foot has changed: what was on its way goes first */
@@ -31,10 +33,9 @@ struct migc_foot {
 	uint64_t phase_ns; /**< when it began; 0: not yet */
 	uint64_t rest_ns; /**< until the next trial */
 	uint32_t turn; /**< of the trial: windows before this one */
-	uint64_t phase_bytes; /**< when it began: sent (SETTLE), acknowledged (MEASURE) */
+	uint64_t sent_bytes, acked_bytes; /**< when it began */
 	uint64_t last[2]; /**< bytes a second in this pair: of the kept one, of the other */
-	int64_t sum; /**< of all pairs' scores: how far the other was ahead */
-	unsigned int won; /**< pairs in which it was */
+	int64_t score[MIGC_FOOT_PAIRS_MAX]; /**< how far the other was ahead in each pair */
 	uint64_t trials, changes; /**< since the start */
 };
 

@@ -18,6 +18,8 @@ struct run {
 	uint64_t now_ns, bytes; /* acknowledged */
 	uint64_t kb_per_ms[RUNGS]; /* by foot */
 	uint64_t queue[RUNGS]; /* bytes sent and not acknowledged, by foot */
+	int64_t fills_kb_per_ms[RUNGS]; /* by how much the queue grows, by foot */
+	uint64_t grown;
 	uint32_t position[RUNGS];
 	uint32_t last;
 	uint64_t ms[RUNGS]; /* spent with each foot */
@@ -36,10 +38,12 @@ static void begin(struct run *r, uint64_t raw, uint64_t lz4)
 static void pass(struct run *r, unsigned int ms)
 {
 	for (unsigned int i = 0; i < ms; i++) {
-		r->last = migc_foot_turn(&r->foot, RUNGS, r->now_ns, r->bytes + r->queue[r->last],
-					 r->bytes, r->position[r->last], r->fed);
+		r->last = migc_foot_turn(&r->foot, RUNGS, r->now_ns,
+					 r->bytes + r->queue[r->last] + r->grown, r->bytes,
+					 r->position[r->last], r->fed);
 		assert_in_range(r->last, 0, RUNGS - 1);
 		r->bytes += r->kb_per_ms[r->last] * 1000;
+		r->grown += (uint64_t)(r->fills_kb_per_ms[r->last] * 1000);
 		r->ms[r->last]++;
 		r->now_ns += NS_PER_MS;
 	}
@@ -212,6 +216,56 @@ static void what_was_sent_before_is_waited_for(void **state)
 	}
 }
 
+/* Once the queue is empty, or full, it goes no faster than the slower end of it. */
+static void what_empties_or_fills_a_queue_is_no_speed(void **state)
+{
+	static const struct {
+		uint64_t acked;
+		int64_t fills;
+		bool faster;
+	} cases[] = {{1300, -600, false}, {700, 600, false}, {1300, 0, true}, {1300, 600, true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct run r;
+
+		begin(&r, 1000, cases[i].acked);
+		r.grown = UINT64_C(1) << 40;
+		r.fills_kb_per_ms[1] = cases[i].fills;
+		while (r.foot.trials == 0)
+			pass(&r, 1);
+		assert_int_equal(r.foot.kept, cases[i].faster);
+	}
+}
+
+/** The machine stands still in the first window of a trial with the foot `with`. */
+static uint32_t kept_after_a_stop(uint64_t other, uint32_t with)
+{
+	struct run r;
+	uint64_t usual;
+
+	begin(&r, 1000, other);
+	usual = r.kb_per_ms[with];
+	while (r.foot.phase != MIGC_FOOT_MEASURE || r.foot.now != with)
+		pass(&r, 1);
+	r.kb_per_ms[with] = 10;
+	while (r.foot.phase == MIGC_FOOT_MEASURE)
+		pass(&r, 1);
+	r.kb_per_ms[with] = usual;
+	while (r.foot.trials == 0)
+		pass(&r, 1);
+	return r.foot.kept;
+}
+
+static void a_window_in_which_nothing_goes_says_nothing(void **state)
+{
+	(void)state;
+	for (uint32_t with = 0; with < 2; with++) {
+		assert_int_equal(kept_after_a_stop(900, with), 0);
+		assert_int_equal(kept_after_a_stop(1100, with), 1);
+	}
+}
+
 /* It came down, and then the position rose: there is nothing to be tried further down. */
 static void a_foot_below_the_position_is_tried_upwards_again(void **state)
 {
@@ -315,6 +369,8 @@ int main(void)
 		cmocka_unit_test(
 			where_the_position_is_above_the_next_rung_the_one_above_it_is_tried),
 		cmocka_unit_test(what_was_sent_before_is_waited_for),
+		cmocka_unit_test(what_empties_or_fills_a_queue_is_no_speed),
+		cmocka_unit_test(a_window_in_which_nothing_goes_says_nothing),
 		cmocka_unit_test(a_foot_below_the_position_is_tried_upwards_again),
 		cmocka_unit_test(a_trial_of_what_has_become_the_same_ends),
 		cmocka_unit_test(a_rung_on_which_the_position_rests_is_not_tried),
