@@ -63,6 +63,8 @@ static void check_guest(struct destination *d)
 	struct migc_event *event;
 	int rc = destination_memory_check(e, hello, &error);
 
+	if (rc == 0 && e->qemu)
+		rc = migc_qemu_prepare_destination(e->qemu, &error);
 	if (rc != 0) {
 		event_queue_error(&d->events, MIGC_EV_CHECKED, &error);
 		event = &d->events.event[(d->events.first + d->events.count - 1) % EVENT_QUEUE_MAX];
@@ -141,7 +143,7 @@ static void write_devices(struct destination *d, const struct migc_msg_device *d
 	}
 	/* not before it is needed: until then this QEMU can serve another try */
 	if (!d->incoming) {
-		rc = migc_qemu_prepare_destination(d->e->qemu, &error);
+		rc = migc_qemu_begin_incoming(d->e->qemu, &error);
 		d->incoming = true;
 	}
 	if (rc == 0)

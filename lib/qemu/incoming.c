@@ -13,12 +13,15 @@
 
 int migc_qemu_prepare_destination(struct migc_qemu *q, struct migc_error *err)
 {
+	return qemu_plain_stream(q, err);
+}
+
+int migc_qemu_begin_incoming(struct migc_qemu *q, struct migc_error *err)
+{
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	char uri[SOCKET_PATH_BYTES + 8];
-	int rc = qemu_plain_stream(q, err);
+	int rc = qemu_make_directory(q, true, err);
 
-	if (rc == 0)
-		rc = qemu_make_directory(q, true, err);
 	if (rc != 0)
 		return rc;
 	snprintf(uri, sizeof(uri), "unix:%s", q->socket_path);
@@ -81,6 +84,7 @@ int migc_qemu_end_state(struct migc_qemu *q, struct migc_error *err)
 	if (q->state_fd >= 0)
 		close(q->state_fd);
 	q->state_fd = -1;
+	qemu_migration_watch(q);
 	return 0;
 }
 
@@ -88,8 +92,11 @@ int migc_qemu_poll_loaded(struct migc_qemu *q, struct migc_error *err)
 {
 	struct migc_error error = {0};
 	char status[64], why[256];
-	int rc = qemu_migration_status(q, status, sizeof(status), why, sizeof(why), &error);
+	int rc;
 
+	if (!qemu_migration_moved(q))
+		return 0;
+	rc = qemu_migration_status(q, status, sizeof(status), why, sizeof(why), &error);
 	if (rc == -ESRCH || (rc == 0 && strcmp(status, "failed") == 0))
 		return gave_up(q, err);
 	if (rc != 0)

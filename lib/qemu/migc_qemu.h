@@ -149,8 +149,10 @@ int migc_qemu_resume(struct migc_qemu *q, struct migc_error *err);
 
 /* ---- destination ---- */
 
-/** Capabilities x-ignore-shared, events; `migrate-incoming` on a private unix socket; connect. */
+/** Capabilities x-ignore-shared, events. While the guest runs: each command takes its time. */
 int migc_qemu_prepare_destination(struct migc_qemu *q, struct migc_error *err);
+/** `migrate-incoming` on a private unix socket; connect. QEMU takes that once. */
+int migc_qemu_begin_incoming(struct migc_qemu *q, struct migc_error *err);
 /** Write device state. May wait (idle is called). @return 0, -EPIPE (QEMU gave up: message). */
 int migc_qemu_write_state(struct migc_qemu *q, const uint8_t *data, size_t length,
 			  struct migc_error *err);

@@ -54,18 +54,26 @@ struct migc_qemu {
 	uint8_t *state; /**< read ahead, before it was asked for */
 	size_t state_length, state_taken, state_capacity;
 	bool state_ended;
+	/* when QEMU was last asked how its migration is, and its events until then */
+	uint64_t asked_ns;
+	unsigned int asked_migrations;
 };
 
 /** A private directory for a socket that QEMU, maybe another user, can use. */
 int qemu_make_directory(struct migc_qemu *q, bool qemu_binds, struct migc_error *err);
 void qemu_remove_directory(struct migc_qemu *q);
-/** Switch a migration capability, remembering what it was. */
-int qemu_set_capability(struct migc_qemu *q, const char *name, bool value, struct migc_error *err);
 /** Settings that make QEMU's migration one plain stream of device state; restored later. */
 int qemu_plain_stream(struct migc_qemu *q, struct migc_error *err);
 /** query-migrate's status ("" when none), and its error if it failed. */
 int qemu_migration_status(struct migc_qemu *q, char *status, size_t capacity, char *why,
 			  size_t why_capacity, struct migc_error *err);
+/**
+ * Has QEMU's migration come to another state since the last call, by its events, or is it time to
+ * ask all the same? Each question holds up QEMU's main loop, which has other things to do.
+ */
+bool qemu_migration_moved(struct migc_qemu *q);
+/** From now on. */
+void qemu_migration_watch(struct migc_qemu *q);
 /** query-status's status. */
 int qemu_run_state(struct migc_qemu *q, char *status, size_t capacity, struct migc_error *err);
 /** If the QMP socket has closed and QEMU still runs: connect once more. @return 0, -ESRCH. */

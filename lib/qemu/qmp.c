@@ -85,6 +85,8 @@ static void note_event(struct qmp *q, json_t *message)
 	} else if (event && strcmp(event, "RESUME") == 0) {
 		q->resume_ns = qmp_now_ns();
 		q->resumes++;
+	} else if (event && strcmp(event, "MIGRATION") == 0) {
+		q->migrations++;
 	}
 }
 

@@ -32,7 +32,7 @@ struct qmp {
 	uint64_t next_id;
 	uint64_t stop_ns; /**< CLOCK_MONOTONIC when the last STOP event came; 0: none */
 	uint64_t resume_ns; /**< ... RESUME */
-	unsigned int stops, resumes; /**< events so far */
+	unsigned int stops, resumes, migrations; /**< events so far */
 	uint64_t begun_id; /**< of the command that qmp_begin() gave; 0: none is on its way */
 	int begun_rc; /**< of the last that was answered: 0, -EREMOTEIO */
 	bool closed;

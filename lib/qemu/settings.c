@@ -8,37 +8,69 @@
 
 #include "qemu_private.h"
 
-static int set_capability(struct migc_qemu *q, const char *name, bool value, struct migc_error *err)
+/** A migration capability, and what it is to be. */
+struct wanted {
+	const char *name;
+	bool value;
+};
+
+static json_t *capability(const char *name, bool value)
 {
-	return qmp_execute(&q->qmp, "migrate-set-capabilities",
-			   json_pack("{s:[{s:s,s:b}]}", "capabilities", "capability", name, "state",
-				     (int)value),
-			   NULL, err);
+	return json_pack("{s:s,s:b}", "capability", name, "state", (int)value);
 }
 
-int qemu_set_capability(struct migc_qemu *q, const char *name, bool value, struct migc_error *err)
+/** @param list stolen */
+static int set_capabilities(struct migc_qemu *q, json_t *list, struct migc_error *err)
 {
-	json_t *list = NULL, *one;
-	bool before = false;
-	size_t index;
-	int rc = qmp_execute(&q->qmp, "query-migrate-capabilities", NULL, &list, err);
+	return qmp_execute(&q->qmp, "migrate-set-capabilities",
+			   json_pack("{s:o}", "capabilities", list), NULL, err);
+}
 
-	json_array_foreach(list, index, one)
+static bool is_on(const json_t *capabilities, const char *name)
+{
+	json_t *one;
+	size_t index;
+
+	json_array_foreach(capabilities, index, one)
 	{
 		const char *is = json_string_value(json_object_get(one, "capability"));
 
 		if (is && strcmp(is, name) == 0)
-			before = json_is_true(json_object_get(one, "state"));
+			return json_is_true(json_object_get(one, "state"));
 	}
-	json_decref(list);
-	if (rc != 0 || before == value)
+	return false;
+}
+
+/** Switch capabilities in one command, remembering what they were. */
+static int change_capabilities(struct migc_qemu *q, const struct wanted *wanted, unsigned int count,
+			       struct migc_error *err)
+{
+	json_t *now = NULL, *list;
+	int rc = qmp_execute(&q->qmp, "query-migrate-capabilities", NULL, &now, err);
+
+	if (rc != 0)
 		return rc;
-	if (q->changes->capabilities == CAPABILITIES_MAX)
-		return migc_error_set(err, -ENOSPC, "too many migration capabilities to change");
-	/* noted first: whoever restores after our death must know of it */
-	q->changes->capability[q->changes->capabilities].name = name;
-	q->changes->capability[q->changes->capabilities++].before = before;
-	return set_capability(q, name, value, err);
+	list = json_array();
+	for (unsigned int i = 0; i < count; i++) {
+		bool before = is_on(now, wanted[i].name);
+
+		if (before == wanted[i].value)
+			continue;
+		if (q->changes->capabilities == CAPABILITIES_MAX) {
+			rc = migc_error_set(err, -ENOSPC,
+					    "too many migration capabilities to change");
+			break;
+		}
+		/* noted first: whoever restores after our death must know of it */
+		q->changes->capability[q->changes->capabilities].name = wanted[i].name;
+		q->changes->capability[q->changes->capabilities++].before = before;
+		json_array_append_new(list, capability(wanted[i].name, wanted[i].value));
+	}
+	json_decref(now);
+	if (rc == 0 && json_array_size(list))
+		return set_capabilities(q, list, err);
+	json_decref(list);
+	return rc;
 }
 
 static int set_parameter(struct migc_qemu *q, json_t *parameter, struct migc_error *err)
@@ -67,30 +99,36 @@ static int clear_tls(struct migc_qemu *q, struct migc_error *err)
 int qemu_plain_stream(struct migc_qemu *q, struct migc_error *err)
 {
 	/* each after those that need it */
-	static const char *const off[] = {
-		"postcopy-preempt",
-		"postcopy-ram",
-		"switchover-ack",
-		"return-path",
-		"zero-copy-send",
-		"multifd",
-		"mapped-ram",
-		"compress",
-		"block",
-		"x-colo",
-		"background-snapshot",
+	const struct wanted wanted[] = {
+		{"postcopy-preempt", false},
+		{"postcopy-ram", false},
+		{"switchover-ack", false},
+		{"return-path", false},
+		{"zero-copy-send", false},
+		{"multifd", false},
+		{"mapped-ram", false},
+		{"compress", false},
+		{"block", false},
+		{"x-colo", false},
+		{"background-snapshot", false},
+		{"x-ignore-shared", true},
+		{"events", true},
+		{"pause-before-switchover", !q->config.destination},
 	};
-	int rc = 0;
+	int rc = change_capabilities(q, wanted, sizeof(wanted) / sizeof(wanted[0]), err);
 
-	for (unsigned int i = 0; rc == 0 && i < sizeof(off) / sizeof(off[0]); i++)
-		rc = qemu_set_capability(q, off[i], false, err);
-	if (rc == 0)
-		rc = qemu_set_capability(q, "x-ignore-shared", true, err);
-	if (rc == 0)
-		rc = qemu_set_capability(q, "events", true, err);
-	if (rc == 0)
-		rc = clear_tls(q, err);
-	return rc;
+	return rc != 0 ? rc : clear_tls(q, err);
+}
+
+/** One by one: what QEMU does not take back does not keep it from the others. */
+static void restore_capability(struct migc_qemu *q, unsigned int index)
+{
+	struct migc_error ignored = {0};
+	json_t *list = json_array();
+
+	json_array_append_new(list, capability(q->changes->capability[index].name,
+					       q->changes->capability[index].before));
+	set_capabilities(q, list, &ignored);
 }
 
 void migc_qemu_restore(struct migc_qemu *q)
@@ -106,9 +144,7 @@ void migc_qemu_restore(struct migc_qemu *q)
 	while (q->changes->capabilities) {
 		q->changes->capabilities--;
 		if (!q->qmp.closed)
-			set_capability(q, q->changes->capability[q->changes->capabilities].name,
-				       q->changes->capability[q->changes->capabilities].before,
-				       &ignored);
+			restore_capability(q, q->changes->capabilities);
 	}
 	if (q->changes->bandwidth_changed && !q->qmp.closed)
 		set_parameter(q,

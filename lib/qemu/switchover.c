@@ -19,9 +19,7 @@
 
 int migc_qemu_prepare_source(struct migc_qemu *q, struct migc_error *err)
 {
-	int rc = qemu_plain_stream(q, err);
-
-	return rc != 0 ? rc : qemu_set_capability(q, "pause-before-switchover", true, err);
+	return qemu_plain_stream(q, err);
 }
 
 static int listen_for_state(struct migc_qemu *q, struct migc_error *err)
@@ -91,6 +89,7 @@ int migc_qemu_start_switchover(struct migc_qemu *q, struct migc_error *err)
 	if (q->info.running)
 		q->changes->phase = GUARDIAN_RESUME;
 	q->changes->held = false;
+	qemu_migration_watch(q);
 	rc = qmp_execute(&q->qmp, "migrate", json_pack("{s:s}", "uri", uri), NULL, err);
 	if (rc == 0)
 		q->switchover = SWITCHOVER_MIGRATING;
@@ -164,6 +163,8 @@ int migc_qemu_poll_stopped(struct migc_qemu *q, uint64_t *stop_ns, struct migc_e
 
 	if (rc < 0)
 		return rc;
+	if (!qemu_migration_moved(q))
+		return 0;
 	rc = qemu_migration_status(q, status, sizeof(status), why, sizeof(why), err);
 	if (rc != 0)
 		return rc;
@@ -203,6 +204,8 @@ int migc_qemu_read_state(struct migc_qemu *q, uint8_t *out, size_t capacity, str
 		q->state_taken += left;
 		return (int)left;
 	}
+	if (!q->state_ended && !qemu_migration_moved(q))
+		return 0;
 	rc = qemu_migration_status(q, status, sizeof(status), why, sizeof(why), err);
 	if (rc != 0)
 		return rc;

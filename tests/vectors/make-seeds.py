@@ -138,6 +138,7 @@ def answer(value):
 
 GREETING = ('{"QMP": {"version": {"qemu": {"micro": 2, "minor": 2, "major": 7}, "package": ""}, '
             '"capabilities": ["oob"]}}')
+MOVED = '{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "MIGRATION"}'
 EVENT = '{"timestamp": {"seconds": 1, "microseconds": 2}, "event": "STOP"}'
 ERROR = '{"id": @, "error": {"class": "GenericError", "desc": "not now"}}'
 CAPABILITIES = answer('[{"capability": "events", "state": false}, {"capability": '
@@ -165,17 +166,18 @@ def found(hva="0x200000000000", size=1 << 20, share="true", network='""', object
 
 
 def make_qmp():
-    set_one = [CAPABILITIES, answer("{}")]
-    prepared = [*[CAPABILITIES] * 11, *set_one, *set_one,
-                answer('{"max-bandwidth": 1, "tls-creds": "tls0"}'), answer("{}"), *set_one]
-    moving = [answer('{"max-bandwidth": 134217728}'), answer("{}"), answer("{}"),
-              answer('{"status": "active"}'), EVENT, answer('{"status": "pre-switchover"}')]
+    prepared = [CAPABILITIES, answer("{}"),
+                answer('{"max-bandwidth": 1, "tls-creds": "tls0"}'), answer("{}")]
+    # QEMU is asked when an event has come
+    moving = [answer('{"max-bandwidth": 134217728}'), answer("{}"), answer('{"status": "running"}'),
+              MOVED, answer("{}"), MOVED, answer('{"status": "active"}'), EVENT, MOVED,
+              answer('{"status": "pre-switchover"}')]
     scripts = {
-        "moves": opened() + found() + prepared + moving + [answer("{}")] +
+        "moves": opened() + found() + prepared + moving + [MOVED, answer("{}"), MOVED] +
         [answer('{"status": "device"}'), answer('{"status": "completed"}'), answer("{}"),
          answer('{"status": "completed"}'), answer('{"status": "postmigrate"}'), answer("{}"),
          answer('{"status": "running"}')],
-        "fails": opened() + found() + prepared + moving[:3] +
+        "fails": opened() + found() + prepared + moving[:5] +
         [answer('{"status": "failed", "error-desc": "no room"}'), ERROR,
          answer('{"status": "failed"}'), answer('{"status": "running"}')],
         "events": [line for one in opened() for line in (EVENT, one)],

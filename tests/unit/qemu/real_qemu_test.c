@@ -278,6 +278,7 @@ static void move(void)
 	vm_reach_pre_switchover(&source);
 	copy_memory();
 	assert_int_equal(migc_qemu_prepare_destination(destination.qemu, &err), 0);
+	assert_int_equal(migc_qemu_begin_incoming(destination.qemu, &err), 0);
 	assert_true(relay(&destination) > 4096);
 	if (await_loaded(&err) != 1)
 		fail_msg("%s", err.text);
@@ -435,6 +436,7 @@ static void destination_killed_in_the_load_is_told(void **state)
 	vm_begin(&destination, file_destination, true);
 	vm_discover(&destination);
 	assert_int_equal(migc_qemu_prepare_destination(destination.qemu, &err), 0);
+	assert_int_equal(migc_qemu_begin_incoming(destination.qemu, &err), 0);
 	vm_kill(&destination);
 	rc = migc_qemu_write_state(destination.qemu, some, sizeof(some), &err);
 	assert_int_equal(rc, -EPIPE);
@@ -451,6 +453,7 @@ static void garbage_for_device_state_is_told(void **state)
 	vm_begin(&destination, file_destination, true);
 	vm_discover(&destination);
 	assert_int_equal(migc_qemu_prepare_destination(destination.qemu, &err), 0);
+	assert_int_equal(migc_qemu_begin_incoming(destination.qemu, &err), 0);
 	rc = migc_qemu_write_state(destination.qemu, (const uint8_t *)garbage, sizeof(garbage),
 				   &err);
 	if (rc == 0)
