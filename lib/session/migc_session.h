@@ -124,7 +124,7 @@ struct migc_event {
 struct migc_converge_input {
 	uint64_t dirty_pages; /**< what the last scan found, and what is left over */
 	uint64_t last_bytes, last_ns,
-		last_pages; /**< of the last round: guest bytes/pages and time */
+		last_pages; /**< of a round, as fast as the next is taken to be */
 	uint32_t downtime_limit_ms;
 	uint32_t fixed_cost_ms; /**< of the switchover besides the last round: QEMU, device state */
 	unsigned int rounds; /**< done so far */

@@ -179,6 +179,25 @@ static void round_sent(struct migc_source *s, const struct migc_event *event)
 	source_enter(s, SOURCE_APPLY, 10);
 }
 
+/**
+ * How fast pages go: as in the slower of the last two rounds. Data and machine differ from one to
+ * the next, and a guest that stands still longer than it may is worse than one round more.
+ */
+static void measure(struct migc_source *s)
+{
+	struct migc_converge_input *in = &s->converge;
+	bool slower;
+
+	if (s->round_pages < ROUND_PAGES_MEASURED && in->last_pages)
+		return;
+	slower = s->before_pages == 0 || s->round_pages == 0 ||
+		 s->sending_ns / s->round_pages >= s->before_ns / s->before_pages;
+	in->last_pages = slower ? s->round_pages : s->before_pages;
+	in->last_ns = slower ? s->sending_ns : s->before_ns;
+	s->before_pages = s->round_pages;
+	s->before_ns = s->sending_ns;
+}
+
 static void scanned(struct migc_source *s, const struct migc_event *event)
 {
 	struct migc_converge_input *in = &s->converge;
@@ -186,10 +205,7 @@ static void scanned(struct migc_source *s, const struct migc_event *event)
 	/* what the guest writes until it stands still has to go as well */
 	in->dirty_pages = event->pages + event->more_pages;
 	in->rounds = s->round;
-	if (s->round_pages >= ROUND_PAGES_MEASURED || in->last_pages == 0) {
-		in->last_pages = s->round_pages;
-		in->last_ns = s->sending_ns;
-	}
+	measure(s);
 	s->expected_downtime_ms = migc_converge_downtime_ms(in);
 	if (in->downtime_limit_ms == UINT32_MAX ||
 	    s->expected_downtime_ms <= in->downtime_limit_ms) {

@@ -48,6 +48,7 @@ struct migc_source {
 	uint64_t failed_pages; /**< of the final round */
 	/* the last round worth measuring by */
 	uint64_t sent_ns, sending_ns, round_pages;
+	uint64_t before_pages, before_ns; /**< of the round before that could be measured */
 	struct migc_converge_input converge;
 	struct migc_throttle throttle;
 	uint32_t expected_downtime_ms;

@@ -46,6 +46,33 @@ static void too_much_dirty_makes_another_round(void **state)
 	migc_source_free(s);
 }
 
+/** A round of 1024 pages in that time, and a scan after it. */
+static void pass_round(struct migc_source *s, uint32_t round, uint64_t ns, uint64_t dirty)
+{
+	event_of(s, (struct migc_event){
+			    .type = MIGC_EV_ROUND_SENT, .blocks = 64, .pages = 1024, .ns = ns});
+	message(s, MIGC_MSG_ROUND_DONE, round);
+	scanned(s, dirty);
+}
+
+/* 400 pages are within 300 ms as in a tenth of a second, and not as in a whole one. */
+static void pages_are_expected_to_go_as_in_the_slower_of_the_last_two_rounds(void **state)
+{
+	struct migc_source *s = at(6);
+
+	(void)state;
+	scanned(s, 400);
+	pass_round(s, 2, SECOND / 10, 400);
+	assert_true(rig_did(&last, MIGC_ACTION_ROUND));
+	pass_round(s, 3, SECOND, 400);
+	assert_true(rig_did(&last, MIGC_ACTION_ROUND));
+	pass_round(s, 4, SECOND / 10, 400);
+	assert_true(rig_did(&last, MIGC_ACTION_ROUND));
+	pass_round(s, 5, SECOND / 9, 400);
+	assert_true(rig_did(&last, MIGC_ACTION_STOP_GUEST));
+	migc_source_free(s);
+}
+
 static void without_a_pause_device_state_follows_the_comparison_at_once(void **state)
 {
 	struct migc_source *s = at(11);
@@ -443,6 +470,7 @@ int main(void)
 		cmocka_unit_test(a_live_migration_goes_through_all_states),
 		cmocka_unit_test(plain_memory_is_one_final_round_and_no_device_state),
 		cmocka_unit_test(too_much_dirty_makes_another_round),
+		cmocka_unit_test(pages_are_expected_to_go_as_in_the_slower_of_the_last_two_rounds),
 		cmocka_unit_test(without_a_pause_device_state_follows_the_comparison_at_once),
 		cmocka_unit_test(a_pause_is_left_by_continue_whatever_the_setting_is_by_then),
 		cmocka_unit_test(failed_blocks_of_the_final_round_are_sent_once_more_and_no_more),
