@@ -6,7 +6,6 @@
  * shared memory where the text of gpa2hva may well point to.
  */
 #include <errno.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +32,7 @@ struct script {
 	const char *at, *end;
 	unsigned int commands; /**< seen: ids count from 1 */
 	int fd; /**< -1: not connected yet, or closed */
+	bool sent; /**< a line, at the last call */
 	bool over;
 };
 
@@ -42,19 +42,24 @@ static void remove_socket(void)
 	rmdir(directory);
 }
 
-static void set_up(void)
+static void begin_listening(void)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int ram = memfd_create("ram", MFD_CLOEXEC);
 
-	if (mkdtemp(directory) == NULL || atexit(remove_socket) != 0)
-		abort();
-	snprintf(path, sizeof(path), "%s/qmp", directory);
 	memcpy(address.sun_path, path, sizeof(path));
 	listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(listen_fd, (const struct sockaddr *)&address, sizeof(address)) != 0 ||
 	    listen(listen_fd, 4) != 0)
 		abort();
+}
+
+static void set_up(void)
+{
+	int ram = memfd_create("ram", MFD_CLOEXEC);
+
+	if (mkdtemp(directory) == NULL || atexit(remove_socket) != 0)
+		abort();
+	snprintf(path, sizeof(path), "%s/qmp", directory);
 	if (ftruncate(ram, RAM_BYTES) != 0 ||
 	    mmap((void *)RAM_ADDRESS, RAM_BYTES, PROT_READ | PROT_WRITE,
 		 MAP_SHARED | MAP_FIXED_NOREPLACE, ram, 0) != (void *)RAM_ADDRESS)
@@ -79,11 +84,16 @@ static void put(struct script *s, const char *text, size_t length)
 	(void)!send(s->fd, text, length, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
+/** QEMU has gone: nobody connects again. */
 static void end(struct script *s)
 {
+	if (s->over)
+		return;
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;
+	unlink(path);
+	close(listen_fd);
 	s->over = true;
 }
 
@@ -100,6 +110,10 @@ static void send_line(void *ctx)
 	if (s->fd < 0)
 		abort();
 	read_commands(s);
+	/* whoever has read something is here too: what comes next is for who still waits */
+	s->sent = !s->sent;
+	if (!s->sent)
+		return;
 	if (s->at == s->end) {
 		end(s);
 		return;
@@ -170,7 +184,8 @@ static void use(struct migc_qemu *q)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool ready;
-	struct script script = {(const char *)data, (const char *)data + size, 0, -1, false};
+	struct script script = {
+		.at = (const char *)data, .end = (const char *)data + size, .fd = -1};
 	struct migc_qemu_config config = {.qmp_path = path, .idle = send_line, .idle_ctx = &script};
 	struct migc_error err = {0};
 	struct migc_qemu *q = NULL;
@@ -179,6 +194,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!ready)
 		set_up();
 	ready = true;
+	begin_listening();
 	rc = migc_qemu_open(&config, &q, &err);
 	if (rc > 0 || (rc == 0) != (q != NULL) || (rc < 0 && !err.text[0]))
 		abort();
