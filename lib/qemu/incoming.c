@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "qemu_private.h"
 
 #define WRITE_TIMEOUT_NS UINT64_C(20000000000)
 #define RUN_TIMEOUT_NS UINT64_C(20000000000)
+/** What QEMU knows its end of the device state's socket by. */
+#define STATE_NAME "migcomp"
 
 int migc_qemu_prepare_destination(struct migc_qemu *q, struct migc_error *err)
 {
@@ -18,24 +20,20 @@ int migc_qemu_prepare_destination(struct migc_qemu *q, struct migc_error *err)
 
 int migc_qemu_begin_incoming(struct migc_qemu *q, struct migc_error *err)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	char uri[SOCKET_PATH_BYTES + 8];
-	int rc = qemu_make_directory(q, true, err);
+	int ends[2], rc;
 
-	if (rc != 0)
-		return rc;
-	snprintf(uri, sizeof(uri), "unix:%s", q->socket_path);
-	rc = qmp_execute(&q->qmp, "migrate-incoming", json_pack("{s:s}", "uri", uri), NULL, err);
-	if (rc != 0)
-		return rc;
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s", q->socket_path);
-	q->state_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (q->state_fd < 0 ||
-	    connect(q->state_fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-		return migc_error_set(err, -errno, "QEMU's socket for device state, %s: %s",
-				      q->socket_path, strerror(errno));
-	qemu_remove_directory(q);
-	return 0;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0 ||
+	    fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
+		return migc_error_set(err, -errno, "no socket for the device state: %s",
+				      strerror(errno));
+	q->state_fd = ends[0];
+	/* nothing in a directory that would stay if we were killed now */
+	rc = qmp_give_fd(&q->qmp, STATE_NAME, ends[1], err);
+	close(ends[1]);
+	if (rc == 0)
+		rc = qmp_execute(&q->qmp, "migrate-incoming",
+				 json_pack("{s:s}", "uri", "fd:" STATE_NAME), NULL, err);
+	return rc;
 }
 
 /** Why does QEMU not take the state? */

@@ -151,7 +151,7 @@ int migc_qemu_resume(struct migc_qemu *q, struct migc_error *err);
 
 /** Capabilities x-ignore-shared, events. While the guest runs: each command takes its time. */
 int migc_qemu_prepare_destination(struct migc_qemu *q, struct migc_error *err);
-/** `migrate-incoming` on a private unix socket; connect. QEMU takes that once. */
+/** `migrate-incoming` from a socket that QEMU is given. QEMU takes that once. */
 int migc_qemu_begin_incoming(struct migc_qemu *q, struct migc_error *err);
 /** Write device state. May wait (idle is called). @return 0, -EPIPE (QEMU gave up: message). */
 int migc_qemu_write_state(struct migc_qemu *q, const uint8_t *data, size_t length,

@@ -60,7 +60,7 @@ struct migc_qemu {
 };
 
 /** A private directory for a socket that QEMU, maybe another user, can use. */
-int qemu_make_directory(struct migc_qemu *q, bool qemu_binds, struct migc_error *err);
+int qemu_make_directory(struct migc_qemu *q, struct migc_error *err);
 void qemu_remove_directory(struct migc_qemu *q);
 /** Settings that make QEMU's migration one plain stream of device state; restored later. */
 int qemu_plain_stream(struct migc_qemu *q, struct migc_error *err);

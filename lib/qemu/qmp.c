@@ -158,12 +158,35 @@ static int wait_message(struct qmp *q, json_t **message, const char *what, struc
 	}
 }
 
-static int send_all(struct qmp *q, const char *text, size_t length, struct migc_error *err)
+/** Without waiting. @param fd goes with it; -1: none. @return as send(2). */
+static ssize_t send_some(const struct qmp *q, const char *text, size_t length, int fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(fd))];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec iov = {(void *)(uintptr_t)text, length};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct cmsghdr *header;
+
+	if (fd >= 0) {
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof(control.bytes);
+		header = CMSG_FIRSTHDR(&message);
+		header->cmsg_level = SOL_SOCKET;
+		header->cmsg_type = SCM_RIGHTS;
+		header->cmsg_len = CMSG_LEN(sizeof(fd));
+		memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+	}
+	return sendmsg(q->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static int send_all(struct qmp *q, const char *text, size_t length, int fd, struct migc_error *err)
 {
 	uint64_t deadline = qmp_now_ns() + q->timeout_ms * UINT64_C(1000000);
 
 	while (length) {
-		ssize_t n = send(q->fd, text, length, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t n = send_some(q, text, length, fd);
 
 		if (n < 0 && errno != EAGAIN && errno != EINTR)
 			return gone(q, err);
@@ -174,14 +197,16 @@ static int send_all(struct qmp *q, const char *text, size_t length, struct migc_
 			qmp_idle(q);
 			continue;
 		}
+		fd = -1;
 		text += n;
 		length -= (size_t)n;
 	}
 	return 0;
 }
 
-/** Give a command; next_id is its id. */
-static int give(struct qmp *q, const char *command, json_t *arguments, struct migc_error *err)
+/** Give a command; next_id is its id. @param fd goes with it; -1: none */
+static int give(struct qmp *q, const char *command, json_t *arguments, int fd,
+		struct migc_error *err)
 {
 	enum migc_qemu_fault fault = q->fault ? q->fault(q->fault_ctx, command)
 					      : MIGC_QEMU_FAULT_NONE;
@@ -199,9 +224,9 @@ static int give(struct qmp *q, const char *command, json_t *arguments, struct mi
 	json_decref(message);
 	if (text == NULL)
 		return migc_error_set(err, -ENOMEM, "no memory for a QMP command");
-	rc = q->closed ? gone(q, err) : send_all(q, text, strlen(text), err);
+	rc = q->closed ? gone(q, err) : send_all(q, text, strlen(text), fd, err);
 	free(text);
-	return rc != 0 ? rc : send_all(q, "\n", 1, err);
+	return rc != 0 ? rc : send_all(q, "\n", 1, -1, err);
 }
 
 int qmp_begin(struct qmp *q, const char *command, struct migc_error *err)
@@ -210,7 +235,7 @@ int qmp_begin(struct qmp *q, const char *command, struct migc_error *err)
 
 	if (q->begun_id)
 		return migc_error_set(err, -EBUSY, "QEMU has not answered the command before");
-	rc = give(q, command, NULL, err);
+	rc = give(q, command, NULL, -1, err);
 	if (rc == 0)
 		q->begun_id = q->next_id;
 	return rc;
@@ -233,11 +258,11 @@ int qmp_finish(struct qmp *q, struct migc_error *err)
 	return q->begun_rc;
 }
 
-int qmp_execute(struct qmp *q, const char *command, json_t *arguments, json_t **result,
-		struct migc_error *err)
+static int execute(struct qmp *q, const char *command, json_t *arguments, int fd, json_t **result,
+		   struct migc_error *err)
 {
 	json_t *answer = NULL;
-	int rc = give(q, command, arguments, err);
+	int rc = give(q, command, arguments, fd, err);
 
 	/* an answer that came too late for its command is not the answer to this one */
 	while (rc == 0) {
@@ -261,6 +286,17 @@ int qmp_execute(struct qmp *q, const char *command, json_t *arguments, json_t **
 		*result = json_incref(json_object_get(answer, "return"));
 	json_decref(answer);
 	return rc;
+}
+
+int qmp_execute(struct qmp *q, const char *command, json_t *arguments, json_t **result,
+		struct migc_error *err)
+{
+	return execute(q, command, arguments, -1, result, err);
+}
+
+int qmp_give_fd(struct qmp *q, const char *name, int fd, struct migc_error *err)
+{
+	return execute(q, "getfd", json_pack("{s:s}", "fdname", name), fd, NULL, err);
 }
 
 int qmp_hmp(struct qmp *q, const char *line, char **text, struct migc_error *err)

@@ -56,6 +56,8 @@ int qmp_open_again(struct qmp *q, const char *path, struct migc_error *err);
  */
 int qmp_execute(struct qmp *q, const char *command, json_t *arguments, json_t **result,
 		struct migc_error *err);
+/** getfd: QEMU has the file under that name until a command uses it. @return as qmp_execute(). */
+int qmp_give_fd(struct qmp *q, const char *name, int fd, struct migc_error *err);
 /**
  * Give a command and do not wait: begun_id is 0 when it was answered, which qmp_poll() or any other
  * command notices. One at a time.

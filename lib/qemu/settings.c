@@ -157,7 +157,7 @@ void migc_qemu_restore(struct migc_qemu *q)
 	q->changes->tls_creds[0] = '\0';
 }
 
-int qemu_make_directory(struct migc_qemu *q, bool qemu_binds, struct migc_error *err)
+int qemu_make_directory(struct migc_qemu *q, struct migc_error *err)
 {
 	const char *base = access("/run", W_OK) == 0 ? "/run" : "/tmp";
 
@@ -172,8 +172,7 @@ int qemu_make_directory(struct migc_qemu *q, bool qemu_binds, struct migc_error 
 	/* a QEMU of another user must get at the socket, and nobody else at anything */
 	if (geteuid() == q->qmp.uid)
 		return 0;
-	if ((qemu_binds ? chown(q->changes->directory, q->qmp.uid, (gid_t)-1)
-			: chmod(q->changes->directory, 0711)) != 0)
+	if (chmod(q->changes->directory, 0711) != 0)
 		return migc_error_set(
 			err, -errno,
 			"QEMU's user cannot be let into %s: %s (run as root or as QEMU's "

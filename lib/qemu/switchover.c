@@ -25,7 +25,7 @@ int migc_qemu_prepare_source(struct migc_qemu *q, struct migc_error *err)
 static int listen_for_state(struct migc_qemu *q, struct migc_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int rc = qemu_make_directory(q, false, err);
+	int rc = qemu_make_directory(q, err);
 
 	if (rc != 0)
 		return rc;
