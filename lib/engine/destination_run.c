@@ -64,7 +64,7 @@ static void check_guest(struct destination *d)
 	int rc = destination_memory_check(e, hello, &error);
 
 	if (rc == 0 && e->qemu)
-		rc = migc_qemu_prepare_destination(e->qemu, &error);
+		rc = migc_qemu_prepare(e->qemu, &error);
 	if (rc != 0) {
 		event_queue_error(&d->events, MIGC_EV_CHECKED, &error);
 		event = &d->events.event[(d->events.first + d->events.count - 1) % EVENT_QUEUE_MAX];

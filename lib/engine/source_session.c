@@ -227,7 +227,7 @@ void source_prepare(struct source *s)
 	int rc = 0;
 
 	if (e->qemu && e->rounds == NULL)
-		rc = migc_qemu_prepare_source(e->qemu, &error);
+		rc = migc_qemu_prepare(e->qemu, &error);
 	if (rc == 0)
 		rc = prepare_tracker(s, &error);
 	if (rc == 0)

@@ -17,6 +17,7 @@
  * One instance a migration. No clock: time comes in. No float.
  */
 
+/** Of windows, one of each foot, in a trial. */
 #define MIGC_FOOT_PAIRS_MAX 6u
 
 enum migc_foot_phase {

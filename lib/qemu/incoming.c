@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -13,17 +12,11 @@
 /** What QEMU knows its end of the device state's socket by. */
 #define STATE_NAME "migcomp"
 
-int migc_qemu_prepare_destination(struct migc_qemu *q, struct migc_error *err)
-{
-	return qemu_plain_stream(q, err);
-}
-
 int migc_qemu_begin_incoming(struct migc_qemu *q, struct migc_error *err)
 {
 	int ends[2], rc;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0 ||
-	    fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) != 0)
 		return migc_error_set(err, -errno, "no socket for the device state: %s",
 				      strerror(errno));
 	q->state_fd = ends[0];

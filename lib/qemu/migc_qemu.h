@@ -81,10 +81,15 @@ int migc_qemu_check_unchanged(struct migc_qemu *q, struct migc_error *err);
  */
 int migc_qemu_discards_memory(struct migc_qemu *q, bool *out, struct migc_error *err);
 
+/**
+ * Settings that make QEMU's migration one plain stream of device state, remembering what they were:
+ * x-ignore-shared and events on, at a source pause-before-switchover too, what needs other streams
+ * off. While the guest runs: QEMU takes its time for each command.
+ */
+int migc_qemu_prepare(struct migc_qemu *q, struct migc_error *err);
+
 /* ---- source ---- */
 
-/** Capabilities x-ignore-shared, pause-before-switchover, events; remembers what they were. */
-int migc_qemu_prepare_source(struct migc_qemu *q, struct migc_error *err);
 enum migc_qemu_throttle_method {
 	MIGC_QEMU_THROTTLE_NONE,
 	MIGC_QEMU_THROTTLE_PULSES, /**< stop and cont */
@@ -149,8 +154,6 @@ int migc_qemu_resume(struct migc_qemu *q, struct migc_error *err);
 
 /* ---- destination ---- */
 
-/** Capabilities x-ignore-shared, events. While the guest runs: each command takes its time. */
-int migc_qemu_prepare_destination(struct migc_qemu *q, struct migc_error *err);
 /** `migrate-incoming` from a socket that QEMU is given. QEMU takes that once. */
 int migc_qemu_begin_incoming(struct migc_qemu *q, struct migc_error *err);
 /** Write device state. May wait (idle is called). @return 0, -EPIPE (QEMU gave up: message). */

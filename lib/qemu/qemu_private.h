@@ -62,8 +62,6 @@ struct migc_qemu {
 /** A private directory for a socket that QEMU, maybe another user, can use. */
 int qemu_make_directory(struct migc_qemu *q, struct migc_error *err);
 void qemu_remove_directory(struct migc_qemu *q);
-/** Settings that make QEMU's migration one plain stream of device state; restored later. */
-int qemu_plain_stream(struct migc_qemu *q, struct migc_error *err);
 /** query-migrate's status ("" when none), and its error if it failed. */
 int qemu_migration_status(struct migc_qemu *q, char *status, size_t capacity, char *why,
 			  size_t why_capacity, struct migc_error *err);

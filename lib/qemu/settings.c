@@ -96,9 +96,9 @@ static int clear_tls(struct migc_qemu *q, struct migc_error *err)
 	return rc;
 }
 
-int qemu_plain_stream(struct migc_qemu *q, struct migc_error *err)
+int migc_qemu_prepare(struct migc_qemu *q, struct migc_error *err)
 {
-	/* each after those that need it */
+	/* each after those that need it: they are put back one by one, the last first */
 	const struct wanted wanted[] = {
 		{"postcopy-preempt", false},
 		{"postcopy-ram", false},

@@ -17,11 +17,6 @@
 #define BANDWIDTH_UNLIMITED (INT64_C(1) << 40)
 #define RESUME_TIMEOUT_NS UINT64_C(20000000000)
 
-int migc_qemu_prepare_source(struct migc_qemu *q, struct migc_error *err)
-{
-	return qemu_plain_stream(q, err);
-}
-
 static int listen_for_state(struct migc_qemu *q, struct migc_error *err)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};

@@ -142,7 +142,7 @@ static void switch_over(struct migc_qemu *q)
 	struct migc_error err = {0};
 	uint8_t state[256];
 	uint64_t stop_ns;
-	int rc = migc_qemu_prepare_source(q, &err);
+	int rc = migc_qemu_prepare(q, &err);
 
 	if (rc == 0)
 		rc = migc_qemu_start_switchover(q, &err);

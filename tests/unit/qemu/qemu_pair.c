@@ -132,7 +132,7 @@ void vm_reach_pre_switchover(const struct vm *vm)
 	struct migc_error err = {0};
 	time_t end = time(NULL) + SWITCHOVER_S;
 	uint64_t stop_ns = 0;
-	int rc = migc_qemu_prepare_source(vm->qemu, &err);
+	int rc = migc_qemu_prepare(vm->qemu, &err);
 
 	if (rc == 0)
 		rc = migc_qemu_start_switchover(vm->qemu, &err);

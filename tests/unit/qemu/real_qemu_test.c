@@ -277,7 +277,7 @@ static void move(void)
 
 	vm_reach_pre_switchover(&source);
 	copy_memory();
-	assert_int_equal(migc_qemu_prepare_destination(destination.qemu, &err), 0);
+	assert_int_equal(migc_qemu_prepare(destination.qemu, &err), 0);
 	assert_int_equal(migc_qemu_begin_incoming(destination.qemu, &err), 0);
 	assert_true(relay(&destination) > 4096);
 	if (await_loaded(&err) != 1)
@@ -435,7 +435,7 @@ static void destination_killed_in_the_load_is_told(void **state)
 	(void)state;
 	vm_begin(&destination, file_destination, true);
 	vm_discover(&destination);
-	assert_int_equal(migc_qemu_prepare_destination(destination.qemu, &err), 0);
+	assert_int_equal(migc_qemu_prepare(destination.qemu, &err), 0);
 	assert_int_equal(migc_qemu_begin_incoming(destination.qemu, &err), 0);
 	vm_kill(&destination);
 	rc = migc_qemu_write_state(destination.qemu, some, sizeof(some), &err);
@@ -452,7 +452,7 @@ static void garbage_for_device_state_is_told(void **state)
 	(void)state;
 	vm_begin(&destination, file_destination, true);
 	vm_discover(&destination);
-	assert_int_equal(migc_qemu_prepare_destination(destination.qemu, &err), 0);
+	assert_int_equal(migc_qemu_prepare(destination.qemu, &err), 0);
 	assert_int_equal(migc_qemu_begin_incoming(destination.qemu, &err), 0);
 	rc = migc_qemu_write_state(destination.qemu, (const uint8_t *)garbage, sizeof(garbage),
 				   &err);
