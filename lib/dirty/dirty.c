@@ -4,6 +4,10 @@
 #include <time.h>
 
 #include "dirty_private.h"
+#include "late_writes.h"
+
+/** Longest time that an I/O may take to land that was submitted before a scan. */
+#define LATE_NS UINT64_C(200000000)
 
 static uint64_t clock_ns(void)
 {
@@ -144,6 +148,26 @@ int migc_dirty_scan(struct migc_dirty *d, unsigned int region, uint64_t *words,
 	if (took > d->stats.scan_ns_max)
 		d->stats.scan_ns_max = took;
 	return rc;
+}
+
+pid_t dirty_traced_pid(const struct migc_dirty *d)
+{
+	return migc_guestmem_regions(d->gm) ? migc_guestmem_region(d->gm, 0)->pid : 0;
+}
+
+uint64_t migc_dirty_settle_ns(struct migc_dirty *d)
+{
+	char what[128];
+
+	if (!d->ops->misses_late_writes ||
+	    !late_writes_possible(dirty_traced_pid(d), what, sizeof(what)))
+		return 0;
+	if (!d->told_of_late_writes)
+		migc_log(d->log, MIGC_LOG_INFO,
+			 "pages rest %u ms after each scan, for I/O that may land late: %s",
+			 (unsigned int)(LATE_NS / 1000000), what);
+	d->told_of_late_writes = true;
+	return LATE_NS;
 }
 
 bool migc_dirty_needs_copy(const struct migc_dirty *d, unsigned int region)

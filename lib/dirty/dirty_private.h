@@ -15,6 +15,8 @@ struct dirty_ops {
 		    void (*idle)(void *ctx), void *ctx, struct migc_error *err);
 	void (*disarm)(struct migc_dirty *d);
 	bool (*needs_copy)(const struct migc_dirty *d, unsigned int region);
+	/** Is a write never reported that was begun before a scan and lands after it? */
+	bool misses_late_writes;
 };
 
 struct migc_dirty {
@@ -23,10 +25,14 @@ struct migc_dirty {
 	const struct migc_log *log;
 	struct migc_dirty_stats stats;
 	struct sent_hash sent[MIGC_REGIONS_MAX]; /**< of regions that need copies */
+	bool told_of_late_writes;
 	/* pagemap.c */
 	int userfault_fd, pagemap_fd;
 	bool registered;
 };
+
+/** The process whose memory it is; 0: nobody's. */
+pid_t dirty_traced_pid(const struct migc_dirty *d);
 
 extern const struct dirty_ops dirty_pagemap_ops;
 extern const struct dirty_ops dirty_hash_ops;

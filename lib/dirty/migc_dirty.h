@@ -17,12 +17,9 @@
  * Contract: scan() clears and re-arms a page's dirty bit before it returns; bytes read after that
  * are either current or the page is reported again by a later scan. With one exception, measured:
  * I/O that was submitted before the scan may land after it (O_DIRECT, io_uring) without being
- * seen. Hence the caller reads a page of scan k no sooner than MIGC_DIRTY_SETTLE_NS after scan k,
- * unless the guest is stopped (QEMU drains I/O when it stops).
+ * seen. Hence the caller reads a page of scan k no sooner than migc_dirty_settle_ns() after scan
+ * k, unless the guest is stopped (QEMU drains I/O when it stops).
  */
-
-/** Longest time an I/O that was submitted before a scan may take to land. */
-#define MIGC_DIRTY_SETTLE_NS UINT64_C(200000000)
 
 enum migc_dirty_kind {
 	MIGC_DIRTY_AUTO, /**< pagemap where the kernel has it, else hash */
@@ -69,6 +66,13 @@ int migc_dirty_arm(struct migc_dirty *d, struct migc_error *err);
  */
 int migc_dirty_scan(struct migc_dirty *d, unsigned int region, uint64_t *words,
 		    void (*idle)(void *ctx), void *ctx, struct migc_error *err);
+/**
+ * How long the pages of the scan (or arming) that was just made must rest before they are read:
+ * 0 where the tracker finds late writes, or where nothing that QEMU has open now can write late,
+ * else 200 ms, and the first time the log says why. Looks at all of QEMU's descriptors: some
+ * system calls each.
+ */
+uint64_t migc_dirty_settle_ns(struct migc_dirty *d);
 /**
  * Must a worker copy a page of this region before it is compressed, and tell migc_dirty_sent()
  * the copy? (hash, and pagemap on huge pages: the hash of exactly what was sent is what the next

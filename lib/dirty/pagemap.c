@@ -16,11 +16,6 @@
 /** Dirty ranges that are so near to each other are write-protected in one call. */
 #define MERGE_BYTES (16u * MIGC_PAGE_BYTES)
 
-static pid_t traced_pid(const struct migc_dirty *d)
-{
-	return migc_guestmem_regions(d->gm) ? migc_guestmem_region(d->gm, 0)->pid : 0;
-}
-
 static int check_kernel(struct migc_error *err)
 {
 	struct migc_dirty_features features;
@@ -57,7 +52,7 @@ static int attach(struct migc_dirty *d, pid_t pid, struct migc_error *err)
 
 static int pagemap_open(struct migc_dirty *d, struct migc_error *err)
 {
-	pid_t pid = traced_pid(d);
+	pid_t pid = dirty_traced_pid(d);
 	int rc = check_kernel(err);
 
 	if (rc != 0)
@@ -263,4 +258,5 @@ const struct dirty_ops dirty_pagemap_ops = {
 	.scan = pagemap_scan,
 	.disarm = pagemap_disarm,
 	.needs_copy = pagemap_needs_copy,
+	.misses_late_writes = true,
 };

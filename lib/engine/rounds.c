@@ -7,8 +7,8 @@
 #include "rounds.h"
 #include "send_path.h"
 
-/** Scan ahead when the rest of the round takes no longer than this. */
-#define SCAN_AHEAD_NS (MIGC_DIRTY_SETTLE_NS + UINT64_C(20000000))
+/** Scan ahead when what is left of the round takes so much longer than its pages will rest. */
+#define SCAN_AHEAD_NS UINT64_C(20000000)
 
 /** The rate of dirtying is told of no less time. */
 #define RATE_OVER_NS UINT64_C(200000000)
@@ -51,9 +51,9 @@ struct rounds {
 	struct feed feed[WORKERS_MAX];
 	uint64_t pages; /**< of this round */
 	uint64_t left; /**< of them, not handed out */
-	uint64_t begin_ns;
 	uint64_t scan_ns; /**< when the last scan (or arming) was made */
-	uint64_t settled_ns; /**< when what is due may be read */
+	uint64_t rest_ns; /**< how long after that its pages may not be read */
+	uint64_t settled_ns; /**< when what is due may be read, and the round begins */
 	uint64_t dirty_rate; /**< pages a second, of late */
 	uint64_t rate_ns, rate_pages; /**< since when, and how many, not in dirty_rate yet */
 	uint64_t *holes; /**< rounds_next_holes(): map of the region being walked */
@@ -76,6 +76,13 @@ static uint64_t region_max_pages(const struct rounds *r)
 	return most;
 }
 
+/** A scan was made, or the tracker was armed. */
+static void scanned(struct rounds *r)
+{
+	r->scan_ns = clock_now_ns();
+	r->rest_ns = r->dirty ? migc_dirty_settle_ns(r->dirty) : 0;
+}
+
 int rounds_create(const struct migc_guestmem *gm, struct migc_dirty *dirty, struct worker *workers,
 		  unsigned int worker_count, void (*idle)(void *ctx), void *idle_ctx,
 		  struct rounds **out, struct migc_error *err)
@@ -93,7 +100,7 @@ int rounds_create(const struct migc_guestmem *gm, struct migc_dirty *dirty, stru
 	r->idle = idle;
 	r->idle_ctx = idle_ctx;
 	r->regions = migc_guestmem_regions(gm);
-	r->scan_ns = clock_now_ns();
+	scanned(r);
 	r->rate_ns = r->scan_ns;
 	for (unsigned int i = 0; i < r->regions; i++) {
 		struct region_pages *p = &r->region[i];
@@ -173,7 +180,7 @@ int rounds_restart(struct rounds *r, struct worker *workers, unsigned int worker
 	r->left = 0;
 	r->hole_region = 0;
 	r->hole_cursor = 0;
-	r->scan_ns = clock_now_ns();
+	scanned(r);
 	r->rate_ns = r->scan_ns;
 	r->rate_pages = 0;
 	return rounds_all(r, err);
@@ -181,7 +188,7 @@ int rounds_restart(struct rounds *r, struct worker *workers, unsigned int worker
 
 bool rounds_settled(const struct rounds *r, uint64_t now_ns)
 {
-	return r->dirty == NULL || now_ns >= r->scan_ns + MIGC_DIRTY_SETTLE_NS;
+	return now_ns >= r->scan_ns + r->rest_ns;
 }
 
 bool rounds_is_due(const struct rounds *r, unsigned int region, uint64_t page)
@@ -207,7 +214,7 @@ static uint64_t fresh_pages(const struct rounds *r)
 /** One scan of everything into `fresh`. */
 static int scan(struct rounds *r, struct migc_error *err)
 {
-	uint64_t before = fresh_pages(r), now;
+	uint64_t before = fresh_pages(r), spent;
 
 	if (r->dirty == NULL)
 		return 0;
@@ -218,15 +225,15 @@ static int scan(struct rounds *r, struct migc_error *err)
 		if (rc != 0)
 			return rc;
 	}
-	now = clock_now_ns();
+	scanned(r);
 	/* over less than a pulse of a guest that stands part of its time, it would say anything */
+	spent = r->scan_ns - r->rate_ns;
 	r->rate_pages += fresh_pages(r) - before;
-	if (now - r->rate_ns >= RATE_OVER_NS) {
-		r->dirty_rate = r->rate_pages * UINT64_C(1000000000) / (now - r->rate_ns);
-		r->rate_ns = now;
+	if (spent >= RATE_OVER_NS) {
+		r->dirty_rate = r->rate_pages * UINT64_C(1000000000) / spent;
+		r->rate_ns = r->scan_ns;
 		r->rate_pages = 0;
 	}
-	r->scan_ns = now;
 	return 0;
 }
 
@@ -289,9 +296,10 @@ int rounds_begin(struct rounds *r, uint32_t round, bool final, bool raw, struct 
 		r->pages += migc_bitmap_count(p->due, p->pages);
 	}
 	r->left = r->pages;
-	r->begin_ns = clock_now_ns();
+	r->settled_ns = clock_now_ns();
 	/* QEMU drains I/O when it stops the guest: nothing lands any more */
-	r->settled_ns = final || r->dirty == NULL ? r->begin_ns : r->scan_ns + MIGC_DIRTY_SETTLE_NS;
+	if (!final && r->settled_ns < r->scan_ns + r->rest_ns)
+		r->settled_ns = r->scan_ns + r->rest_ns;
 	for (unsigned int i = 0; i < r->worker_count; i++)
 		send_path_begin_round(r->workers[i].send, round, final, raw, deltas);
 	return 0;
@@ -380,9 +388,10 @@ static int scan_ahead(struct rounds *r, uint64_t now_ns, struct migc_error *err)
 {
 	int rc;
 
-	if (r->dirty == NULL || r->final || r->scanned_ahead || r->left == 0 ||
+	/* where pages need no rest, a scan is the better the later it is made */
+	if (r->rest_ns == 0 || r->final || r->scanned_ahead || r->left == 0 ||
 	    now_ns - r->scan_ns < ROUNDS_SCAN_INTERVAL_NS ||
-	    time_left_ns(r, now_ns) > SCAN_AHEAD_NS)
+	    time_left_ns(r, now_ns) > r->rest_ns + SCAN_AHEAD_NS)
 		return 0;
 	r->scanned_ahead = true;
 	rc = scan(r, err);
@@ -447,7 +456,7 @@ void rounds_close(struct rounds *r, uint64_t now_ns, uint64_t wire_bytes)
 	record->pages = r->pages;
 	record->guest_bytes = r->pages * MIGC_PAGE_BYTES;
 	record->wire_bytes = wire_bytes;
-	record->begin_ns = r->settled_ns > r->begin_ns ? r->settled_ns : r->begin_ns;
+	record->begin_ns = r->settled_ns;
 	record->end_ns = now_ns;
 	record->dirty_rate = 0;
 	record->expected_downtime_ms = UINT32_MAX;
@@ -514,9 +523,7 @@ uint64_t rounds_pages(const struct rounds *r)
 
 uint64_t rounds_sending_ns(const struct rounds *r, uint64_t now_ns)
 {
-	uint64_t from = r->settled_ns > r->begin_ns ? r->settled_ns : r->begin_ns;
-
-	return now_ns > from ? now_ns - from : 0;
+	return now_ns > r->settled_ns ? now_ns - r->settled_ns : 0;
 }
 
 uint64_t rounds_left(const struct rounds *r)

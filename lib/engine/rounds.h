@@ -15,10 +15,11 @@
  * What is dirty, what is being sent, and when it may be read. Main lcore of the source.
  *
  * Two sets of pages: `due` (of the round that is being sent) and `fresh` (reported by a scan since
- * that round began). A page is read no sooner than MIGC_DIRTY_SETTLE_NS after the scan that
+ * that round began). A page is read no sooner than migc_dirty_settle_ns() after the scan that
  * reported it, so that I/O that was in flight at the scan has landed. To lose no time by that,
  * the scan for the next round is made while the last pages of this one are being sent; pages that
- * it reports and that are still due are left for the next round.
+ * it reports and that are still due are left for the next round. Where nothing is in flight,
+ * nothing rests, and the scan is made when the round has arrived.
  */
 
 /** No scan sooner after another: each costs the guest a fault per page (facts: at 0.1 s, half). */

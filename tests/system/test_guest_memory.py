@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Guests with each kind of shared memory move live, with each tracker, while their disk is read."""
 
+import re
+
 from harness.context import Shape
 from harness.registry import check, system_test
 
@@ -94,19 +96,24 @@ def without_a_delta_cache_pages_go_whole(context):
               "deltas are %s", report["xbzrle-cache"])
 
 
-@system_test(timeout=120, cases=[dict(memory="shm"), dict(memory="memfd", full=True),
+@system_test(timeout=120, cases=[dict(memory="shm"), dict(memory="shm", cache="writeback"),
+                                 dict(memory="memfd", full=True),
                                  dict(memory="hugetlbfs", full=True)])
-def disk_reads_across_the_switchover_land(context, memory):
-    shape = Shape(memory=memory, disk=context.disk(), disk_rate=40, rate=5, mib=320)
-    *_, destination = context.migrate(shape, ["--verify"], workers=1)
+def disk_reads_across_the_switchover_land(context, memory, cache="none"):
+    shape = Shape(memory=memory, disk=context.disk(), disk_rate=40, disk_cache=cache, rate=5,
+                  mib=320)
+    sent, *_, destination = context.migrate(shape, ["--verify"], workers=1)
+    # O_DIRECT lands when the disk has it, a copy out of the page cache at once
+    rests = re.search(r"pages rest 200 ms .*disk\.img \(O_DIRECT\)", sent.stderr)
+    check(bool(rests) == (cache == "none"), "cache=%s\n%s", cache, sent.stderr)
     # buffers that were read before the switchover are looked at again when they are used again
     destination.wait_beats(20)
     destination.verify()
 
 
-@system_test(full=True, timeout=600)
-def disk_reads_land_twenty_times(context):
-    shape = Shape(disk=context.disk(), disk_rate=80, rate=5, mib=320)
+@system_test(full=True, timeout=600, cases=[dict(cache="none"), dict(cache="writeback")])
+def disk_reads_land_twenty_times(context, cache):
+    shape = Shape(disk=context.disk(), disk_rate=80, disk_cache=cache, rate=5, mib=320)
     source = context.source(shape)
     source.wait_booted()
     for _ in range(20):

@@ -187,7 +187,7 @@ static uint64_t take_over(void)
 
 	arm();
 	assert_int_equal(rounds_restart(rig.rounds, &rig.worker, 1, &err), 0);
-	assert_true(rounds_settled(rig.rounds, clock_now_ns() + MIGC_DIRTY_SETTLE_NS));
+	assert_true(rounds_settled(rig.rounds, clock_now_ns() + UINT64_C(200000000)));
 	while (!end) {
 		keep_writing();
 		end = inventory_tell(&rig.shared, 0, SEED, &page, &rig.holdings);

@@ -27,6 +27,7 @@
 #define PAGES 2048u
 #define WORKERS 2u
 #define SECOND UINT64_C(1000000000)
+#define REST_NS (SECOND / 5)
 
 static struct {
 	uint64_t written[PAGES / 64]; /**< the kernel's dirty bits */
@@ -41,6 +42,7 @@ static struct {
 	unsigned int scans, given;
 	bool busy; /**< a worker has something on its way */
 	int scan_error;
+	uint64_t rest_ns; /**< I/O may land so long after a scan */
 } guest;
 
 static uint8_t *memory;
@@ -64,6 +66,12 @@ int migc_dirty_scan(struct migc_dirty *d, unsigned int region, uint64_t *words,
 		guest.written[i] = 0;
 	}
 	return 0;
+}
+
+uint64_t migc_dirty_settle_ns(struct migc_dirty *d)
+{
+	(void)d;
+	return guest.rest_ns;
 }
 
 /* ---- the workers ---- */
@@ -170,6 +178,7 @@ static int set_up(void **state)
 	(void)state;
 	memset(&guest, 0, sizeof(guest));
 	guest.room = UINT32_MAX;
+	guest.rest_ns = REST_NS;
 	for (unsigned int i = 0; i < WORKERS; i++)
 		workers[i].send = (struct send_path *)&paths[i];
 	if (fd < 0 || ftruncate(fd, PAGES * MIGC_PAGE_BYTES) != 0)
@@ -259,7 +268,7 @@ static void a_live_page_is_not_read_before_it_has_settled(void **state)
 	begin(r, 1, false);
 	assert_int_equal(rounds_feed(r, clock_now_ns(), &err), 0);
 	assert_int_equal(guest.sends[7], 0);
-	assert_int_equal(rounds_feed(r, clock_now_ns() + MIGC_DIRTY_SETTLE_NS, &err), 1);
+	assert_int_equal(rounds_feed(r, clock_now_ns() + REST_NS, &err), 1);
 	assert_int_equal(guest.sends[7], 1);
 	/* the guest is stopped: QEMU has drained its I/O, nothing waits */
 	write_page(8);
@@ -267,6 +276,64 @@ static void a_live_page_is_not_read_before_it_has_settled(void **state)
 	assert_int_equal(rounds_feed(r, clock_now_ns(), &err), 1);
 	assert_int_equal(guest.sends[8], 1);
 	rounds_free(r);
+}
+
+static void where_nothing_lands_late_a_page_is_read_at_once(void **state)
+{
+	struct rounds *r;
+	struct migc_error err = {0};
+	uint64_t pages;
+
+	(void)state;
+	guest.rest_ns = 0;
+	r = new_rounds(true);
+	assert_true(rounds_settled(r, clock_now_ns()));
+	write_page(7);
+	assert_int_equal(rounds_scan(r, clock_now_ns() + SECOND, 0, &pages, &err), 0);
+	begin(r, 1, false);
+	assert_int_equal(rounds_feed(r, clock_now_ns(), &err), 1);
+	assert_int_equal(guest.sends[7], 1);
+	/* a disk was plugged in */
+	guest.rest_ns = REST_NS;
+	write_page(8);
+	assert_int_equal(rounds_scan(r, clock_now_ns() + SECOND, 0, &pages, &err), 0);
+	begin(r, 2, false);
+	assert_int_equal(rounds_feed(r, clock_now_ns(), &err), 0);
+	assert_int_equal(guest.sends[8], 0);
+	rounds_free(r);
+}
+
+/** While the last pages are on their way: so that they rest meanwhile, and only for that. */
+static void the_next_scan_is_made_ahead_where_pages_rest(void **state)
+{
+	(void)state;
+	for (unsigned int rests = 0; rests < 2; rests++) {
+		struct rounds *r;
+		struct migc_error err = {0};
+		uint64_t pages;
+
+		guest.rest_ns = rests ? REST_NS : 0;
+		r = new_rounds(true);
+		for (uint64_t page = 0; page < PAGES; page++)
+			write_page(page);
+		assert_int_equal(rounds_scan(r, clock_now_ns() + SECOND, 0, &pages, &err), 0);
+		begin(r, 2, false);
+		guest.scans = 0;
+		guest.room = 3 * PAGES / 4 / MIGC_SPAN_PAGES;
+		assert_int_equal(rounds_feed(r, clock_now_ns() + REST_NS + SECOND, &err), 0);
+		write_page(PAGES - 1);
+		/* three quarters took a second: a third is left, more than a rest */
+		assert_int_equal(rounds_feed(r, clock_now_ns() + REST_NS + SECOND, &err), 0);
+		assert_int_equal(guest.scans, 0);
+		/* half a second: a sixth */
+		assert_int_equal(rounds_feed(r, clock_now_ns() + REST_NS + SECOND / 2, &err), 0);
+		assert_int_equal(guest.scans, rests);
+		guest.room = UINT32_MAX;
+		assert_int_equal(feed(r), 1);
+		/* what was written again waits for the next round where that was seen */
+		assert_int_equal(guest.sends[PAGES - 1], !rests);
+		rounds_free(r);
+	}
 }
 
 static void what_failed_is_sent_again(void **state)
@@ -473,6 +540,7 @@ static void any_writes_at_any_time_have_arrived_at_the_end(void **state)
 	memset(guest.written, 0, sizeof(guest.written)); /* armed: all counts as clean */
 	assert_int_equal(rounds_all(r, &err), 0);
 	for (uint32_t round = 1; round <= 60; round++) {
+		guest.rest_ns = round % 3 ? REST_NS : 0;
 		begin(r, round, false);
 		for (unsigned int turn = 0; turn < 50; turn++) {
 			write_page(migc_random_next(&random) % PAGES);
@@ -539,6 +607,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_round_is_over_when_the_workers_are_idle, set_up,
 						tear_down),
 		cmocka_unit_test_setup_teardown(a_live_page_is_not_read_before_it_has_settled,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(where_nothing_lands_late_a_page_is_read_at_once,
+						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_next_scan_is_made_ahead_where_pages_rest,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_failed_is_sent_again, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(with_deltas_a_page_always_goes_by_the_same_worker,

@@ -19,10 +19,13 @@ class Shape:
     """What both ends of a migration must have in common."""
 
     def __init__(self, memory="shm", machine="pc", mib=256, fill=128, rate=10, working_set=0,
-                 numa=False, dimm=False, disk=None, disk_rate=0, share=True, sparse=0):
+                 numa=False, dimm=False, disk=None, disk_rate=0, disk_cache="none", share=True,
+                 sparse=0):
         self.memory, self.machine, self.mib = memory, machine, mib
         self.fill, self.rate, self.working_set = fill, rate, working_set
         self.numa, self.dimm, self.disk, self.disk_rate = numa, dimm, disk, disk_rate
+        self.disk_cache = disk_cache
+        """QEMU's word: with "none" the disk is read by O_DIRECT, otherwise through the page cache."""
         self.share = share
         self.sparse = sparse
         """Words of a page that are rewritten; 0: all."""
@@ -64,8 +67,10 @@ class Vm:
             if shape.numa:
                 argv += ["-numa", "node,nodeid=%d,memdev=%s" % (node, backend)]
         if shape.disk:
-            argv += ["-drive", "file=%s,format=raw,if=none,id=disk0,cache=none,aio=native,"
-                     "file.locking=off,read-only=on" % shape.disk,
+            argv += ["-drive", "file=%s,format=raw,if=none,id=disk0,cache=%s,aio=%s,"
+                     "file.locking=off,read-only=on" % (
+                         shape.disk, shape.disk_cache,
+                         "native" if shape.disk_cache == "none" else "threads"),
                      "-device", "virtio-blk-pci,drive=disk0"]
         if destination:
             argv += ["-incoming", "defer", "-S"]

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* What is reported by the pagemap tracker: all that was written, and no more. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -172,6 +173,42 @@ static void memory_without_a_process_cannot_be_tracked_by_pagemap(void **state)
 	assert_string_equal(migc_dirty_name(f->dirty), "hash");
 }
 
+static unsigned int said;
+
+static void count_rest(void *ctx, enum migc_log_level level, const char *text)
+{
+	(void)ctx;
+	assert_int_equal(level, MIGC_LOG_INFO);
+	assert_non_null(strstr(text, "rest 200 ms"));
+	assert_non_null(strstr(text, "dirty_test (deleted) (O_DIRECT)"));
+	said++;
+}
+
+/** What the kernel pins is not reported; a hash finds whatever changed. */
+static void pages_rest_where_a_disk_may_write_late_and_nothing_else_would_see_it(void **state)
+{
+	const struct migc_log log = {.write = count_rest, .level = MIGC_LOG_INFO};
+	struct fixture *f = *state;
+	int disk = open("/dev/shm/dirty_test", O_RDWR | O_CREAT | O_DIRECT, 0600);
+
+	assert_true(disk >= 0);
+	unlink("/dev/shm/dirty_test");
+	/* the child has it too */
+	start(f, MIGC_DIRTY_HASH);
+	assert_int_equal(migc_dirty_settle_ns(f->dirty), 0);
+	migc_dirty_free(f->dirty);
+	f->dirty = NULL;
+	if (migc_dirty_create(MIGC_DIRTY_PAGEMAP, f->gm, &log, &f->dirty, &f->err) != 0) {
+		close(disk);
+		skip();
+	}
+	said = 0;
+	assert_int_equal(migc_dirty_settle_ns(f->dirty), 200000000);
+	assert_int_equal(migc_dirty_settle_ns(f->dirty), 200000000);
+	assert_int_equal(said, 1);
+	close(disk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +220,7 @@ int main(void)
 		TEST(bits_that_are_set_are_left),
 		TEST(a_copy_of_what_is_reported_becomes_the_same_as_the_guest),
 		TEST(written_huge_pages_are_narrowed_to_what_changed),
+		TEST(pages_rest_where_a_disk_may_write_late_and_nothing_else_would_see_it),
 		TEST(memory_without_a_process_cannot_be_tracked_by_pagemap),
 	};
 
