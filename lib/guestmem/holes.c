@@ -14,6 +14,8 @@
 #define READ_BYTES (UINT64_C(1) << 21)
 /** Asked of mincore() at a time. */
 #define RESIDENT_PAGES UINT64_C(16384)
+/** The same, of memory that is mapped ahead. */
+#define AHEAD_PAGES 1024u
 /** st_blocks counts in these, whatever the file system. */
 #define BLOCKS_PER_PAGE (MIGC_PAGE_BYTES / 512)
 
@@ -52,21 +54,42 @@ static int seek_data_map(const struct migc_region *region, uint64_t *words)
 	return rc < 0 ? rc : 0;
 }
 
+/** Map those pages of a region that are in memory. */
+static void touch_resident(const struct migc_region *region, uint64_t first, uint64_t pages)
+{
+	uint8_t *addr = region->addr + first * MIGC_PAGE_BYTES;
+	unsigned char resident[AHEAD_PAGES];
+
+	if (mincore(addr, pages * MIGC_PAGE_BYTES, resident) != 0)
+		return;
+	for (uint64_t from = 0, end; from < pages; from = end + 1) {
+		for (end = from; end < pages && resident[end] & 1; end++)
+			;
+		migc_guestmem_touch(addr + from * MIGC_PAGE_BYTES, end - from);
+	}
+}
+
 uint64_t migc_guestmem_map_ahead(const struct migc_guestmem *gm, unsigned int index, uint64_t from,
 				 uint64_t most)
 {
 	const struct migc_region *region = &gm->region[index];
-	uint64_t first, end;
+	off_t begin = (off_t)region->file_offset_bytes, data;
+	uint64_t first, pages;
 
 	if (from >= region->pages || !region->in_memory || !region->writable ||
 	    region->backing_page_bytes != MIGC_PAGE_BYTES)
 		return region->pages;
-	/* advice: what cannot be found now is mapped when it is written */
-	if (next_data(region, from, &first, &end) != 1)
+	/* SEEK_HOLE would walk to the end of the data each time */
+	data = lseek(region->fd, begin + (off_t)(from * MIGC_PAGE_BYTES), SEEK_DATA);
+	if (data < 0 || data - begin >= (off_t)region->size_bytes)
 		return region->pages;
-	end = end - first < most ? end : first + most;
-	migc_guestmem_touch(region->addr + first * MIGC_PAGE_BYTES, end - first);
-	return end;
+	first = (uint64_t)(data - begin) / MIGC_PAGE_BYTES;
+	pages = region->pages - first < most ? region->pages - first : most;
+	if (pages > AHEAD_PAGES)
+		pages = AHEAD_PAGES;
+	/* advice: what cannot be found now is mapped when it is written */
+	touch_resident(region, first, pages);
+	return first + pages;
 }
 
 /** Mark the pages of a buffer that hold something. */

@@ -121,9 +121,9 @@ void migc_guestmem_prefault(uint8_t *addr, uint64_t pages);
  */
 void migc_guestmem_touch(const uint8_t *addr, uint64_t pages);
 /**
- * Map the next run of data ahead of its use, as migc_guestmem_touch() does: that of a writable
- * region of 4 KiB pages in memory; of others there is nothing to gain. Holes stay holes.
- * @param from page @param most pages, of them at most
+ * Map data ahead of its use, as migc_guestmem_touch() does: that of a writable region of 4 KiB
+ * pages in memory; of others there is nothing to gain. Holes stay holes.
+ * @param from page @param most pages to look at, from the first one of data; never more than 1024
  * @return the page to go on from; the region's pages: there is no more
  */
 uint64_t migc_guestmem_map_ahead(const struct migc_guestmem *gm, unsigned int region, uint64_t from,

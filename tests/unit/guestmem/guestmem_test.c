@@ -267,6 +267,9 @@ static void data_is_mapped_ahead_and_holes_stay(void **state)
 			region->addr[(i - 60) * PAGE] = 2;
 	}
 	assert_int_equal(minor_faults(), faults);
+	/* holes and all at one go */
+	assert_int_equal(migc_guestmem_map_ahead(f->gm, 0, 0, UINT64_MAX), 340);
+	assert_int_equal(stat_of(f).st_blocks, blocks);
 }
 
 static void nothing_is_mapped_ahead_of_what_is_not_to_be_written(void **state)
