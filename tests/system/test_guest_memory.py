@@ -18,8 +18,10 @@ def compressing(context, codec=None):
     return ["--codec", codec] if codec else []
 
 
-@system_test(cases=[dict(memory=memory, machine=machine)
-                    for memory in ("shm", "memfd", "hugetlbfs") for machine in ("pc", "q35")])
+@system_test(cases=[dict(memory="shm", machine="pc"), dict(memory="shm", machine="q35", full=True),
+                    dict(memory="memfd", machine="pc", full=True),
+                    dict(memory="memfd", machine="q35"), dict(memory="hugetlbfs", machine="pc"),
+                    dict(memory="hugetlbfs", machine="q35", full=True)])
 def moves_live(context, memory, machine):
     shape = Shape(memory=memory, machine=machine, rate=20)
     sent, _, source, _ = context.migrate(shape, ["--verify"], workers=1)
@@ -58,7 +60,7 @@ def tracker_misses_nothing(context, dirty, memory):
 
 @system_test(timeout=120, cases=[
     dict(memory="shm", workers=2, on_and_on=True),
-    dict(memory="memfd", workers=1, codec="deflate"),
+    dict(memory="memfd", workers=1, codec="deflate", full=True),
     dict(memory="hugetlbfs", workers=2), dict(memory="shm", workers=1, dirty="hash"),
     dict(memory="shm", workers=2, inject="loss=0.01,reorder=0.01,codec-error=0.02,seed=9"),
     dict(memory="shm", workers=0, codec="zstd", full=True),

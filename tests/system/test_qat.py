@@ -68,7 +68,7 @@ def start_guest(context, qatlike):
 
 
 @system_test(timeout=120, cases=[dict(specification="gen=4,reach=1"),
-                                 dict(specification="gen=2,dma=0,reach=1")])
+                                 dict(specification="gen=2,dma=0,reach=1", full=True)])
 def guest_moves_live(context, specification):
     sent, *_ = context.migrate(Shape(rate=20), ["--verify", *DEFLATE], workers=1,
                                qatlike=specification)
@@ -76,8 +76,10 @@ def guest_moves_live(context, specification):
     check_compression(sent.report)
 
 
-@system_test(timeout=240, cases=[dict(fault=f, at=a) for f in ("silent", "vanish")
-                                 for a in ("source", "destination")])
+@system_test(timeout=240, cases=[dict(fault="silent", at="source"),
+                                 dict(fault="silent", at="destination", full=True),
+                                 dict(fault="vanish", at="source", full=True),
+                                 dict(fault="vanish", at="destination")])
 def device_dies_while_the_guest_moves(context, fault, at):
     """In round 2. The migration completes, blocks go elsewhere, are counted, and it is said once;
     the guest is stopped no longer than it would be otherwise."""

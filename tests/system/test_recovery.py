@@ -97,7 +97,7 @@ def a_network_that_comes_back_is_used_again(context, when, workers):
 
 @system_test(timeout=180, cases=[dict(when=WHEN[0], workers=0, full=True),
                                  dict(when=WHEN[1], workers=1),
-                                 dict(when=WHEN[0], workers=1, port="memif"),
+                                 dict(when=WHEN[0], workers=1, port="memif", full=True),
                                  dict(when=WHEN[1], workers=0, port="memif", full=True),
                                  dict(when=WHEN[0], workers=2, port="memif", full=True)])
 def a_receiver_that_was_killed_is_started_again(context, when, workers, port="af_packet"):

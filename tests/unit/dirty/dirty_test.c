@@ -105,7 +105,7 @@ static void a_copy_of_what_is_reported_becomes_the_same_as_the_guest(void **stat
 	start(f, MIGC_DIRTY_PAGEMAP);
 	arm(f);
 	for (unsigned int round = 0; round < 20; round++) {
-		guest_tell(&f->child, GUEST_WRITE_RANDOMLY, 200000 + round, 0);
+		guest_tell(&f->child, GUEST_WRITE_RANDOMLY, 50000 + round, 0);
 		/* everything once, while it writes; and from then on what is reported */
 		if (round == 0) {
 			memset(f->words, 0xff, sizeof(f->words));
