@@ -303,6 +303,36 @@ static void where_nothing_lands_late_a_page_is_read_at_once(void **state)
 	rounds_free(r);
 }
 
+/** A guest that never comes below the limit is not scanned without a pause. */
+static void after_a_few_scans_in_a_row_pages_rest_whatever_is_open(void **state)
+{
+	struct rounds *r;
+	struct migc_error err = {0};
+	unsigned int at_once = 0;
+	uint64_t pages;
+
+	(void)state;
+	guest.rest_ns = 0;
+	r = new_rounds(true);
+	for (;;) {
+		write_page(7);
+		assert_int_equal(rounds_scan(r, clock_now_ns() + SECOND, 0, &pages, &err), 0);
+		begin(r, at_once + 1, false);
+		if (rounds_feed(r, clock_now_ns(), &err) == 0)
+			break;
+		at_once++;
+		assert_true(at_once < 100);
+	}
+	assert_in_range(at_once, 3, 10);
+	/* and never longer than that */
+	for (unsigned int i = 0; i < 20; i++)
+		assert_int_equal(rounds_scan(r, clock_now_ns() + SECOND, 0, &pages, &err), 0);
+	begin(r, at_once + 2, false);
+	assert_int_equal(rounds_feed(r, clock_now_ns(), &err), 0);
+	assert_int_equal(rounds_feed(r, clock_now_ns() + REST_NS, &err), 1);
+	rounds_free(r);
+}
+
 /** While the last pages are on their way: so that they rest meanwhile, and only for that. */
 static void the_next_scan_is_made_ahead_where_pages_rest(void **state)
 {
@@ -610,6 +640,8 @@ int main(void)
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(where_nothing_lands_late_a_page_is_read_at_once,
 						set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			after_a_few_scans_in_a_row_pages_rest_whatever_is_open, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(the_next_scan_is_made_ahead_where_pages_rest,
 						set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_failed_is_sent_again, set_up, tear_down),
