@@ -22,6 +22,17 @@ struct order {
 	uint64_t number;
 };
 
+static struct {
+	const char *path;
+	int flags;
+} source = {"/dev/urandom", O_RDONLY};
+
+void guest_reads_from(const char *path, int flags)
+{
+	source.path = path;
+	source.flags = flags;
+}
+
 static volatile sig_atomic_t released;
 
 static void release(int signal)
@@ -59,7 +70,7 @@ static void obey(const struct order *o, uint8_t *memory, uint64_t bytes, int ans
 		page[o->byte * 16] = (uint8_t)o->byte;
 		break;
 	case GUEST_KERNEL_WRITE:
-		fd = open("/dev/urandom", O_RDONLY);
+		fd = open(source.path, source.flags);
 		if (read(fd, page, MIGC_PAGE_BYTES) != MIGC_PAGE_BYTES)
 			_exit(1);
 		close(fd);

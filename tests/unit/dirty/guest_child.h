@@ -31,6 +31,9 @@ enum guest_command {
 	GUEST_EXIT,
 };
 
+/** What GUEST_KERNEL_WRITE reads, of children that are started after this; /dev/urandom at first.
+ */
+void guest_reads_from(const char *path, int flags);
 /** @param memfd_flags of memfd_create(), e.g. MFD_HUGETLB. @return 0, -errno. */
 int guest_start(struct guest_child *g, uint64_t bytes, unsigned int memfd_flags, bool use_ppoll);
 /** Kill it, if it is still there, and close everything. */
