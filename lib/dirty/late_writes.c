@@ -15,8 +15,7 @@
 
 #define ANY_MINOR UINT_MAX
 
-/** Read through the page cache, which copies. Not FUSE, 9p, CIFS, NFS: they may pin, or were not
- * tried. */
+/** Read through the page cache, which copies. FUSE with direct_io pins; others were not tried. */
 static const unsigned long cached_filesystems[] = {
 	EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, TMPFS_MAGIC, HUGETLBFS_MAGIC,
 };
@@ -86,7 +85,7 @@ static bool flags_of(pid_t pid, const char *fd, unsigned long *flags)
 {
 	char path[64];
 	FILE *file;
-	bool found = false;
+	bool found;
 
 	snprintf(path, sizeof(path), "/proc/%d/fdinfo/%.12s", (int)pid, fd);
 	file = fopen(path, "re");

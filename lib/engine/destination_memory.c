@@ -9,14 +9,12 @@
 
 /** Own memory a migration may need besides what EAL has; for the budget check. */
 #define OWN_BYTES (64u << 20)
-/** Mapped ahead in a turn: 5 ms where page tables are shadowed. */
-#define AHEAD_PAGES 1024u
 
 bool destination_memory_map_ahead(const struct engine *e, struct map_ahead *at)
 {
 	if (at->region == migc_guestmem_regions(e->gm))
 		return false;
-	at->page = migc_guestmem_map_ahead(e->gm, at->region, at->page, AHEAD_PAGES);
+	at->page = migc_guestmem_map_ahead(e->gm, at->region, at->page);
 	if (at->page >= migc_guestmem_region(e->gm, at->region)->pages) {
 		at->region++;
 		at->page = 0;

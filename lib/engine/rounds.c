@@ -5,21 +5,11 @@
 #include "clock.h"
 #include "migc_bitmap.h"
 #include "rounds.h"
+#include "scan_clock.h"
 #include "send_path.h"
 
 /** Scan ahead when what is left of the round takes so much longer than its pages will rest. */
 #define SCAN_AHEAD_NS UINT64_C(20000000)
-
-/**
- * In the long run scans are so far apart: after each the guest has a fault for each page that it
- * writes (facts: half its speed, at most, with 0.1 s, a tenth with 0.5). So much sooner they may be
- * in between, for a few short rounds are how a migration ends.
- */
-#define SCAN_PACE_NS UINT64_C(200000000)
-#define SCAN_BURST_NS UINT64_C(1000000000)
-
-/** The rate of dirtying is told of no less time. */
-#define RATE_OVER_NS UINT64_C(200000000)
 
 struct region_pages {
 	uint64_t pages;
@@ -59,12 +49,8 @@ struct rounds {
 	struct feed feed[WORKERS_MAX];
 	uint64_t pages; /**< of this round */
 	uint64_t left; /**< of them, not handed out */
-	uint64_t scan_ns; /**< when the last scan (or arming) was made */
-	uint64_t paced_ns; /**< when the next is due by SCAN_PACE_NS */
-	uint64_t rest_ns; /**< how long after the scan its pages may not be read */
+	struct scan_clock scans;
 	uint64_t settled_ns; /**< when what is due may be read, and the round begins */
-	uint64_t dirty_rate; /**< pages a second, of late */
-	uint64_t rate_ns, rate_pages; /**< since when, and how many, not in dirty_rate yet */
 	uint64_t *holes; /**< rounds_next_holes(): map of the region being walked */
 	unsigned int hole_region;
 	uint64_t hole_cursor;
@@ -85,21 +71,10 @@ static uint64_t region_max_pages(const struct rounds *r)
 	return most;
 }
 
-/** A scan was made, or the tracker was armed. */
-static void scanned(struct rounds *r)
+/** Before the pages of the last scan (or of all of the guest) are read, while it runs. */
+static void rest(struct rounds *r)
 {
-	r->scan_ns = clock_now_ns();
-	if (r->dirty == NULL)
-		return;
-	r->rest_ns = migc_dirty_settle_ns(r->dirty);
-	if (r->paced_ns < r->scan_ns)
-		r->paced_ns = r->scan_ns;
-	r->paced_ns += SCAN_PACE_NS;
-	/* where pages rest anyway, two scans a round are no reason to rest longer */
-	if (r->paced_ns > r->scan_ns + SCAN_BURST_NS + SCAN_PACE_NS)
-		r->paced_ns = r->scan_ns + SCAN_BURST_NS + SCAN_PACE_NS;
-	if (r->paced_ns > r->scan_ns + SCAN_BURST_NS + r->rest_ns)
-		r->rest_ns = r->paced_ns - r->scan_ns - SCAN_BURST_NS;
+	scan_clock_rest(&r->scans, r->dirty ? migc_dirty_settle_ns(r->dirty) : 0);
 }
 
 int rounds_create(const struct migc_guestmem *gm, struct migc_dirty *dirty, struct worker *workers,
@@ -119,8 +94,8 @@ int rounds_create(const struct migc_guestmem *gm, struct migc_dirty *dirty, stru
 	r->idle = idle;
 	r->idle_ctx = idle_ctx;
 	r->regions = migc_guestmem_regions(gm);
-	scanned(r);
-	r->rate_ns = r->scan_ns;
+	scan_clock_armed(&r->scans, clock_now_ns());
+	rest(r);
 	for (unsigned int i = 0; i < r->regions; i++) {
 		struct region_pages *p = &r->region[i];
 
@@ -199,15 +174,14 @@ int rounds_restart(struct rounds *r, struct worker *workers, unsigned int worker
 	r->left = 0;
 	r->hole_region = 0;
 	r->hole_cursor = 0;
-	scanned(r);
-	r->rate_ns = r->scan_ns;
-	r->rate_pages = 0;
+	scan_clock_armed(&r->scans, clock_now_ns());
+	rest(r);
 	return rounds_all(r, err);
 }
 
 bool rounds_settled(const struct rounds *r, uint64_t now_ns)
 {
-	return now_ns >= r->scan_ns + r->rest_ns;
+	return now_ns >= r->scans.scan_ns + r->scans.rest_ns;
 }
 
 bool rounds_is_due(const struct rounds *r, unsigned int region, uint64_t page)
@@ -233,7 +207,7 @@ static uint64_t fresh_pages(const struct rounds *r)
 /** One scan of everything into `fresh`. */
 static int scan(struct rounds *r, struct migc_error *err)
 {
-	uint64_t before = fresh_pages(r), spent;
+	uint64_t before = fresh_pages(r);
 
 	if (r->dirty == NULL)
 		return 0;
@@ -244,15 +218,7 @@ static int scan(struct rounds *r, struct migc_error *err)
 		if (rc != 0)
 			return rc;
 	}
-	scanned(r);
-	/* over less than a pulse of a guest that stands part of its time, it would say anything */
-	spent = r->scan_ns - r->rate_ns;
-	r->rate_pages += fresh_pages(r) - before;
-	if (spent >= RATE_OVER_NS) {
-		r->dirty_rate = r->rate_pages * UINT64_C(1000000000) / spent;
-		r->rate_ns = r->scan_ns;
-		r->rate_pages = 0;
-	}
+	scan_clock_scanned(&r->scans, clock_now_ns(), fresh_pages(r) - before);
 	return 0;
 }
 
@@ -317,8 +283,8 @@ int rounds_begin(struct rounds *r, uint32_t round, bool final, bool raw, struct 
 	r->left = r->pages;
 	r->settled_ns = clock_now_ns();
 	/* QEMU drains I/O when it stops the guest: nothing lands any more */
-	if (!final && r->settled_ns < r->scan_ns + r->rest_ns)
-		r->settled_ns = r->scan_ns + r->rest_ns;
+	if (!final && r->settled_ns < r->scans.scan_ns + r->scans.rest_ns)
+		r->settled_ns = r->scans.scan_ns + r->scans.rest_ns;
 	for (unsigned int i = 0; i < r->worker_count; i++)
 		send_path_begin_round(r->workers[i].send, round, final, raw, deltas);
 	return 0;
@@ -408,14 +374,15 @@ static int scan_ahead(struct rounds *r, uint64_t now_ns, struct migc_error *err)
 	int rc;
 
 	/* where pages need no rest, a scan is the better the later it is made */
-	if (r->rest_ns == 0 || r->final || r->scanned_ahead || r->left == 0 ||
-	    now_ns - r->scan_ns < ROUNDS_SCAN_INTERVAL_NS ||
-	    time_left_ns(r, now_ns) > r->rest_ns + SCAN_AHEAD_NS)
+	if (r->scans.rest_ns == 0 || r->final || r->scanned_ahead || r->left == 0 ||
+	    now_ns - r->scans.scan_ns < ROUNDS_SCAN_INTERVAL_NS ||
+	    time_left_ns(r, now_ns) > r->scans.rest_ns + SCAN_AHEAD_NS)
 		return 0;
 	r->scanned_ahead = true;
 	rc = scan(r, err);
 	if (rc != 0)
 		return rc;
+	rest(r);
 	/* written again before it was sent: send it once, in the next round */
 	r->left = 0;
 	for (unsigned int i = 0; i < r->feeds; i++)
@@ -489,7 +456,7 @@ void rounds_note(struct rounds *r, uint32_t expected_downtime_ms, uint32_t throt
 	if (r->record_count == 0)
 		return;
 	record = &r->record[r->record_count - 1];
-	record->dirty_rate = r->dirty_rate;
+	record->dirty_rate = r->scans.dirty_rate;
 	record->expected_downtime_ms = expected_downtime_ms;
 	record->throttle_percent = throttle_percent;
 }
@@ -497,13 +464,15 @@ void rounds_note(struct rounds *r, uint32_t expected_downtime_ms, uint32_t throt
 int rounds_scan(struct rounds *r, uint64_t now_ns, uint64_t enough, uint64_t *pages,
 		struct migc_error *err)
 {
-	bool recent = r->scanned_ahead || now_ns - r->scan_ns < ROUNDS_SCAN_INTERVAL_NS;
+	bool recent = r->scanned_ahead || now_ns - r->scans.scan_ns < ROUNDS_SCAN_INTERVAL_NS;
 	int rc;
 
 	*pages = fresh_pages(r);
 	if (recent && *pages > enough)
 		return 0;
 	rc = scan(r, err);
+	if (rc == 0)
+		rest(r);
 	*pages = fresh_pages(r);
 	return rc;
 }
@@ -552,7 +521,7 @@ uint64_t rounds_left(const struct rounds *r)
 
 uint64_t rounds_dirty_rate(const struct rounds *r)
 {
-	return r->dirty_rate;
+	return r->scans.dirty_rate;
 }
 
 unsigned int rounds_closed(const struct rounds *r)

@@ -22,7 +22,7 @@
  * nothing rests, and the scan is made when the round has arrived.
  */
 
-/** No scan sooner after another: each costs the guest a fault per page (facts: at 0.1 s, half). */
+/** A scan is believed for so long, if it found enough, and none is made ahead sooner after it. */
 #define ROUNDS_SCAN_INTERVAL_NS UINT64_C(500000000)
 
 struct rounds;

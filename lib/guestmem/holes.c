@@ -14,8 +14,6 @@
 #define READ_BYTES (UINT64_C(1) << 21)
 /** Asked of mincore() at a time. */
 #define RESIDENT_PAGES UINT64_C(16384)
-/** The same, of memory that is mapped ahead. */
-#define AHEAD_PAGES 1024u
 /** st_blocks counts in these, whatever the file system. */
 #define BLOCKS_PER_PAGE (MIGC_PAGE_BYTES / 512)
 
@@ -58,7 +56,7 @@ static int seek_data_map(const struct migc_region *region, uint64_t *words)
 static void touch_resident(const struct migc_region *region, uint64_t first, uint64_t pages)
 {
 	uint8_t *addr = region->addr + first * MIGC_PAGE_BYTES;
-	unsigned char resident[AHEAD_PAGES];
+	unsigned char resident[MIGC_MAP_AHEAD_PAGES];
 
 	if (mincore(addr, pages * MIGC_PAGE_BYTES, resident) != 0)
 		return;
@@ -69,8 +67,7 @@ static void touch_resident(const struct migc_region *region, uint64_t first, uin
 	}
 }
 
-uint64_t migc_guestmem_map_ahead(const struct migc_guestmem *gm, unsigned int index, uint64_t from,
-				 uint64_t most)
+uint64_t migc_guestmem_map_ahead(const struct migc_guestmem *gm, unsigned int index, uint64_t from)
 {
 	const struct migc_region *region = &gm->region[index];
 	off_t begin = (off_t)region->file_offset_bytes, data;
@@ -84,9 +81,9 @@ uint64_t migc_guestmem_map_ahead(const struct migc_guestmem *gm, unsigned int in
 	if (data < 0 || data - begin >= (off_t)region->size_bytes)
 		return region->pages;
 	first = (uint64_t)(data - begin) / MIGC_PAGE_BYTES;
-	pages = region->pages - first < most ? region->pages - first : most;
-	if (pages > AHEAD_PAGES)
-		pages = AHEAD_PAGES;
+	pages = region->pages - first;
+	if (pages > MIGC_MAP_AHEAD_PAGES)
+		pages = MIGC_MAP_AHEAD_PAGES;
 	/* advice: what cannot be found now is mapped when it is written */
 	touch_resident(region, first, pages);
 	return first + pages;

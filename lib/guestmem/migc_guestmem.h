@@ -120,14 +120,16 @@ void migc_guestmem_prefault(uint8_t *addr, uint64_t pages);
  * one page, and MADV_POPULATE_READ looks at each. Of a hole it makes data. Any thread.
  */
 void migc_guestmem_touch(const uint8_t *addr, uint64_t pages);
+/** Looked at in one call: 5 ms where page tables are shadowed. */
+#define MIGC_MAP_AHEAD_PAGES 1024u
 /**
  * Map data ahead of its use, as migc_guestmem_touch() does: that of a writable region of 4 KiB
  * pages in memory; of others there is nothing to gain. Holes stay holes.
- * @param from page @param most pages to look at, from the first one of data; never more than 1024
+ * @param from page: MIGC_MAP_AHEAD_PAGES from the first one of data there are looked at
  * @return the page to go on from; the region's pages: there is no more
  */
-uint64_t migc_guestmem_map_ahead(const struct migc_guestmem *gm, unsigned int region, uint64_t from,
-				 uint64_t most);
+uint64_t migc_guestmem_map_ahead(const struct migc_guestmem *gm, unsigned int region,
+				 uint64_t from);
 /**
  * Hash a region: XXH3-128 over the XXH3-128 of each page (zero pages and holes count as the hash
  * of 4096 zero bytes; holes are not read).

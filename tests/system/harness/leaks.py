@@ -15,7 +15,7 @@ NR_HUGEPAGES = HUGEPAGES + "nr_hugepages"
 OURS = re.compile(r"migc|^rte|dpdk", re.I)
 # made by another run of these tests, by the demo, the benchmark or unit tests
 OTHERS = re.compile(r"migc(demo|bench)?\d+|migc-(control|dma|doctor-test|guestmem|port-test|process|"
-                    r"qemu-test|qmp-fuzz|qmp-test|report|revive|stale|sysfs|transport-test|"
+                    r"late|qemu-test|qmp-fuzz|qmp-test|report|revive|stale|sysfs|transport-test|"
                     r"x509-fuzz)-")
 
 
