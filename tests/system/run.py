@@ -1,9 +1,10 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Runs the system tests, one after the other, each in a process of its own with a time limit, and
-looks after each for what it left behind. Needs root.
+"""Runs the system tests, each in a process of its own with a time limit, and looks after each for
+what it left behind. Two at a time, for a test waits for half of its time; then those that must be
+alone. Needs root.
 usage: run.py [--build DIR] [--full] [--filter REGEX] [--codec CODEC] [--inject SPEC]
-[--qatlike SPEC] [--hops N] [--list]
+[--qatlike SPEC] [--hops N] [--jobs N] [--list]
 --build build-sanitize: the programs' sanitizers watch, and what they report fails the test."""
 
 import argparse
@@ -55,61 +56,103 @@ def run_inside(test, context, log_path):
     return status
 
 
-def fork_and_wait(test, context, log_path):
-    """(status, reason)"""
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
+class Running:
+    """A test in its process."""
+
+    def __init__(self, test, number, program, guest):
+        self.test = test
+        self.token = "migc%dn%d" % (os.getpid(), number)
+        self.scratch = tempfile.mkdtemp(prefix=self.token + "-")
+        self.log_path = self.scratch + "-log"
+        self.before = Snapshot()
+        self.begin = time.monotonic()
+        self.end = self.begin + test.timeout * (SANITIZED_SLOWER if Context.sanitized else 1)
+        sys.stdout.flush()
+        self.child = os.fork()
+        if self.child == 0:
+            self._run(program, guest)
+
+    def _run(self, program, guest):
+        """In the child."""
         status = FAILED
         try:
             os.setsid()
             signal.signal(signal.SIGINT, signal.SIG_IGN)
-            status = run_inside(test, context, log_path)
+            os.environ[TOKEN_VARIABLE] = self.token
+            if Context.sanitized:
+                os.environ.update(sanitizer.environment(self.scratch))
+            context = Context(self.token, self.scratch, program, guest)
+            status = run_inside(self.test, context, self.log_path)
         finally:
             os._exit(status)
-    timeout = test.timeout * (SANITIZED_SLOWER if Context.sanitized else 1)
-    end = time.monotonic() + timeout
-    while True:
-        pid, status = os.waitpid(child, os.WNOHANG)
-        if pid == child:
-            break
-        if time.monotonic() > end:
-            os.kill(child, signal.SIGKILL)
-            os.waitpid(child, 0)
-            return FAILED, "not done within %d s" % timeout
-        time.sleep(0.02)
-    reason = ""
-    if os.path.exists(log_path):
-        with open(log_path, encoding="utf-8", errors="replace") as log:
-            reason = log.read()
-    if not os.WIFEXITED(status):
-        return FAILED, "the test was killed by signal %d" % os.WTERMSIG(status)
-    return os.WEXITSTATUS(status), reason
 
+    def poll(self):
+        """(status, reason), or None while it runs."""
+        pid, status = os.waitpid(self.child, os.WNOHANG)
+        if pid == self.child:
+            self.child = None
+            return self._ended(status)
+        if time.monotonic() > self.end:
+            self._kill()
+            return FAILED, "not done within %d s" % (self.end - self.begin)
+        return None
 
-def run_one(test, number, program, guest):
-    token = "migc%dn%d" % (os.getpid(), number)
-    scratch = tempfile.mkdtemp(prefix=token + "-")
-    log_path = scratch + "-log"
-    before = Snapshot()
-    os.environ[TOKEN_VARIABLE] = token
-    if Context.sanitized:
-        os.environ.update(sanitizer.environment(scratch))
-    try:
-        status, reason = fork_and_wait(test, Context(token, scratch, program, guest), log_path)
-        if os.path.exists(log_path):
-            os.unlink(log_path)
-        reports = sanitizer.reports(scratch)
+    def look_after(self, status, reason):
+        """What it left behind, and what sanitizers wrote: (status, reason)."""
+        reports = sanitizer.reports(self.scratch)
         if reports:
-            status, reason = FAILED, "%s\n%s" % (reason, reports)
+            return FAILED, "%s\n%s" % (reason, reports)
         if status == PASSED:
-            leaks = before.leaks(token, scratch)
+            leaks = self.before.leaks(self.token, self.scratch)
             if leaks:
-                status, reason = FAILED, "left behind:\n  " + "\n  ".join(leaks)
+                return FAILED, "left behind:\n  " + "\n  ".join(leaks)
+        return status, reason
+
+    def clean_up(self):
+        """Whatever happened."""
+        self._kill()
+        if os.path.exists(self.log_path):
+            os.unlink(self.log_path)
+        self.before.clean_up(self.token, self.scratch)
+
+    def _ended(self, status):
+        reason = ""
+        if os.path.exists(self.log_path):
+            with open(self.log_path, encoding="utf-8", errors="replace") as log:
+                reason = log.read()
+            os.unlink(self.log_path)
+        if not os.WIFEXITED(status):
+            return FAILED, "the test was killed by signal %d" % os.WTERMSIG(status)
+        status = os.WEXITSTATUS(status)
+        return status if status in (PASSED, SKIPPED) else FAILED, reason
+
+    def _kill(self):
+        if self.child is not None:
+            os.kill(self.child, signal.SIGKILL)
+            os.waitpid(self.child, 0)
+            self.child = None
+
+
+def run_side_by_side(tests, jobs, program, guest, finished):
+    """So many at a time of (number, test); `finished(running, status, reason)` for each."""
+    waiting, running = list(tests), []
+    try:
+        while waiting or running:
+            while waiting and len(running) < jobs:
+                number, test = waiting.pop(0)
+                running.append(Running(test, number, program, guest))
+            time.sleep(0.02)
+            for one in list(running):
+                result = one.poll()
+                if result is None:
+                    continue
+                result = one.look_after(*result)
+                one.clean_up()
+                running.remove(one)
+                finished(one, *result)
     finally:
-        before.clean_up(token, scratch)
-        del os.environ[TOKEN_VARIABLE]
-    return status, reason
+        for one in running:
+            one.clean_up()
 
 
 def load():
@@ -140,6 +183,7 @@ def arguments():
                         "see tests/qatlike/qatlike.h")
     parser.add_argument("--hops", type=int, default=Context.hops,
                         help="migrations of the guest that goes to and fro")
+    parser.add_argument("--jobs", type=int, default=2, help="tests at a time")
     parser.add_argument("--list", action="store_true")
     return parser.parse_args()
 
@@ -167,14 +211,17 @@ def main():
     Context.qatlike_program = os.path.abspath(
         os.path.join(options.build, "tests", "qatlike", "dpdk-migcomp-qatlike"))
     counts = {PASSED: 0, FAILED: 0, SKIPPED: 0}
-    for number, test in enumerate(tests):
-        start = time.monotonic()
-        status, reason = run_one(test, number, program, guest)
-        status = status if status in counts else FAILED
+
+    def finished(running, status, reason):
         counts[status] += 1
         word = {PASSED: "PASS", FAILED: "FAIL", SKIPPED: "SKIP"}[status]
-        print("%s %s (%.1f s)%s" % (word, test.name, time.monotonic() - start,
+        print("%s %s (%.1f s)%s" % (word, running.test.name, time.monotonic() - running.begin,
                                     ": " + reason if reason else ""), flush=True)
+
+    numbered = list(enumerate(tests))
+    for alone in (False, True):
+        run_side_by_side([t for t in numbered if t[1].alone == alone],
+                         1 if alone else options.jobs, program, guest, finished)
     print("%d passed, %d failed%s" % (counts[PASSED], counts[FAILED], ", %d skipped" %
                                       counts[SKIPPED] if counts[SKIPPED] else ""))
     return 1 if counts[FAILED] or not counts[PASSED] else 0

@@ -45,7 +45,7 @@ def window_rates(samples, seconds=WINDOW_SECONDS):
     return rates
 
 
-@system_test(timeout=120, cases=[
+@system_test(timeout=120, alone=True, cases=[
     dict(rate="200m", workers=1, full=True), dict(rate="200m", workers=2),
     dict(rate="1g", workers=1, full=True), dict(rate="1g", workers=2, full=True),
     dict(rate="200m", workers=2, receivers=1, full=True)])

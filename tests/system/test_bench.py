@@ -65,7 +65,7 @@ def check_run(run):
     check(run["converged"], "%s does not converge", run["method"])
 
 
-@system_test()
+@system_test(alone=True)
 def copies_and_live_runs_of_both_tools_are_measured(context):
     process = start(context, "--links", "2", "--methods", "raw,qemu-none", "--live", "20",
                     "--live-links", "2", "--live-methods", "raw,qemu-none")
@@ -89,7 +89,7 @@ def copies_and_live_runs_of_both_tools_are_measured(context):
     nothing_is_left(process)
 
 
-@system_test()
+@system_test(alone=True)
 def a_failed_method_does_not_stop_the_others(context):
     process = start(context, "--links", "unlimited", "--method", "wrong=--codec nonsense",
                     "--methods", "wrong,raw", "--cold")
@@ -102,8 +102,8 @@ def a_failed_method_does_not_stop_the_others(context):
     check(load(context, "table.json")["conditions"]["destination"] == "cold", "not cold")
 
 
-@system_test(cases=[dict(method="raw", number=signal.SIGTERM),
-                    dict(method="qemu-none", number=signal.SIGINT)])
+@system_test(alone=True, cases=[dict(method="raw", number=signal.SIGTERM),
+                                dict(method="qemu-none", number=signal.SIGINT)])
 def interrupted_it_leaves_nothing_behind(context, method, number):
     process = start(context, "--links", "0.02", "--methods", method)
     token, end = "migcbench%d" % process.pid, time.monotonic() + 30

@@ -65,7 +65,7 @@ class Throttled:
                   self.source.settings(), self.settings)
 
 
-@system_test(timeout=180, cases=[dict(workers=1), dict(workers=2, full=True)])
+@system_test(alone=True, timeout=180, cases=[dict(workers=1), dict(workers=2, full=True)])
 def a_guest_that_writes_too_fast_is_slowed_down_and_arrives(context, workers):
     shape = Shape(**BUSY)
     source = context.source(shape)
@@ -91,7 +91,7 @@ def a_guest_that_writes_too_fast_is_slowed_down_and_arrives(context, workers):
     check(during < 0.9 * before, "wrote %.0f MiB/s before and %.0f while slowed down", before, during)
 
 
-@system_test(timeout=150, full=True)
+@system_test(alone=True, timeout=150, full=True)
 def off_never_slows_down(context):
     source = context.source(Shape(**BUSY))
     source.wait_booted()
@@ -108,13 +108,14 @@ def off_never_slows_down(context):
           report["rounds"])
 
 
-@system_test(timeout=180, cases=[dict(way="SIGINT", moment="paused", full=True),
-                                 dict(way="SIGINT", moment="running", full=True),
-                                 dict(way="SIGKILL", moment="paused"),
-                                 dict(way="SIGKILL", moment="running", full=True),
-                                 dict(way="timeout", moment="running", full=True),
-                                 dict(way="receiver", moment="paused", full=True),
-                                 dict(way="destination QEMU", moment="paused", full=True)])
+@system_test(alone=True, timeout=180,
+             cases=[dict(way="SIGINT", moment="paused", full=True),
+                    dict(way="SIGINT", moment="running", full=True),
+                    dict(way="SIGKILL", moment="paused"),
+                    dict(way="SIGKILL", moment="running", full=True),
+                    dict(way="timeout", moment="running", full=True),
+                    dict(way="receiver", moment="paused", full=True),
+                    dict(way="destination QEMU", moment="paused", full=True)])
 def a_slowed_down_guest_is_let_go(context, way, moment):
     throttled = Throttled(context, 20, ["--timeout", "40"] if way == "timeout" else [])
     throttled.wait_status(moment)
@@ -130,7 +131,7 @@ def a_slowed_down_guest_is_let_go(context, way, moment):
     throttled.check_let_go()
 
 
-@system_test(timeout=180, full=True)
+@system_test(alone=True, timeout=180, full=True)
 def slowed_down_it_can_be_suspended_by_the_timeout(context):
     throttled = Throttled(context, 30, ["--timeout", "30", "--timeout-action", "suspend",
                                         "--verify"])
@@ -138,7 +139,7 @@ def slowed_down_it_can_be_suspended_by_the_timeout(context):
     check(sent.report["cpu-throttle-percentage"] >= 30, "throttle %s", sent.report["throttle"])
 
 
-@system_test(timeout=180, full=True)
+@system_test(alone=True, timeout=180, full=True)
 def a_guest_that_somebody_else_stops_stays_stopped(context):
     throttled = Throttled(context)
     throttled.wait_status("running")
@@ -155,7 +156,7 @@ def a_guest_that_somebody_else_stops_stays_stopped(context):
     throttled.check_let_go()
 
 
-@system_test(timeout=180, full=True)
+@system_test(alone=True, timeout=180, full=True)
 def qemu_that_dies_while_it_slows_down_is_an_error(context):
     throttled = Throttled(context)
     throttled.source.process.kill()
@@ -186,7 +187,8 @@ def move_bare(context, source, destination, words, slowest_after):
     return report, lowest
 
 
-@system_test(full=True, timeout=240, cases=[dict(rate=rate) for rate in (10, 50, 200, 1000)])
+@system_test(alone=True, full=True, timeout=240,
+             cases=[dict(rate=rate) for rate in (10, 50, 200, 1000)])
 def it_converges_at_1_gbit(context, rate):
     """MB/s written; with a core for each end 1000 takes throttling, and the rest none."""
     pieces = list(memory_image.made_up())

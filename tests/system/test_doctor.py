@@ -148,7 +148,7 @@ def qemu_with_private_ram_is_refused_with_the_remedy(context):
 
 # ---- remedies
 
-@system_test()
+@system_test(alone=True)
 def huge_pages_as_it_says(context):
     if read_number(NR_HUGEPAGES):
         raise Skip("there are huge pages already")

@@ -40,7 +40,7 @@ def one_gib_arrives_identical_and_sparse(context):
     check(report["compression"]["codec"] == "deflate", "codec %s", report["compression"]["codec"])
 
 
-@system_test(timeout=240)
+@system_test(timeout=240, alone=True)
 def auto_finds_out_which_rung_is_cheapest(context):
     if context.qatlike or context.codec:
         raise Skip("the codec is not auto's to choose")

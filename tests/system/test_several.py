@@ -182,7 +182,7 @@ def sigint_cancels_all_that_wait(context):
           receiver.log())
 
 
-@system_test(timeout=900, full=True)
+@system_test(timeout=900, full=True, alone=True)
 def ten_guests_move_at_once_and_one_that_is_killed_holds_up_none(context):
     party = Party(context, 10, dict(mib=256, fill=24, rate=1))
     for i in range(10):

@@ -58,7 +58,7 @@ class Vm:
                 "-kernel", os.path.join(guest, "vmlinuz"),
                 "-initrd", os.path.join(guest, "initramfs.img"),
                 "-append", "console=ttyS0 quiet panic=-1 swiotlb=noforce "
-                "memhp_default_state=online "
+                "cryptomgr.notests memhp_default_state=online "
                 "workload.mib=%d workload.rate=%d workload.set=%d workload.disk=%d "
                 "workload.sparse=%d" % (shape.fill, shape.rate, shape.working_set,
                                         shape.disk_rate, shape.sparse)]
