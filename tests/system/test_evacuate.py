@@ -177,7 +177,7 @@ def guests_move_two_at_a_time_and_a_failing_one_stops_none(context):
                "no job is left")
 
 
-@system_test()
+@system_test(timeout=240)
 def a_file_that_cannot_be_meant_is_refused(context):
     evacuation = Evacuation(context)
     evacuation.guests = {
@@ -204,7 +204,7 @@ def a_file_that_cannot_be_meant_is_refused(context):
           done.stdout)
 
 
-@system_test()
+@system_test(timeout=240)
 def what_is_not_ready_is_said_before_anything_is_touched(context):
     evacuation = Evacuation(context)
     source, destination = context.source(Shape()), context.destination(Shape())
@@ -273,7 +273,7 @@ def guests_that_fail_leave_nothing_behind(context):
     check_moved(sources["killed"], destinations["killed"])
 
 
-@system_test()
+@system_test(timeout=240)
 def a_guest_that_may_run_at_both_ends_is_for_a_person(context):
     evacuation = Evacuation(context)
     source, destination = context.source(Shape()), context.source(Shape())
