@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: BSD-3-Clause
 """Runs the system tests, each in a process of its own with a time limit, and looks after each for
-what it left behind. Two at a time, for a test waits for half of its time; then those that must be
-alone. Needs root.
+what it left behind. Two at a time, for many do little but wait; then those that must be alone. Needs
+root.
 usage: run.py [--build DIR] [--full] [--filter REGEX] [--codec CODEC] [--inject SPEC]
 [--qatlike SPEC] [--hops N] [--jobs N] [--list]
 --build build-sanitize: the programs' sanitizers watch, and what they report fails the test."""
@@ -81,7 +81,7 @@ class Running:
             os.environ[TOKEN_VARIABLE] = self.token
             if Context.sanitized:
                 os.environ.update(sanitizer.environment(self.scratch))
-            context = Context(self.token, self.scratch, program, guest)
+            context = Context(self.token, self.scratch, program, guest, self.test.alone)
             status = run_inside(self.test, context, self.log_path)
         finally:
             os._exit(status)
@@ -185,7 +185,10 @@ def arguments():
                         help="migrations of the guest that goes to and fro")
     parser.add_argument("--jobs", type=int, default=2, help="tests at a time")
     parser.add_argument("--list", action="store_true")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.jobs < 1:
+        parser.error("--jobs: at least 1 test at a time")
+    return options
 
 
 def main():

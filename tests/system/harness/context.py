@@ -30,8 +30,9 @@ class Context:
     sanitized = False
     """The programs are built with sanitizers."""
 
-    def __init__(self, token, scratch, program, guest):
+    def __init__(self, token, scratch, program, guest, alone=True):
         self.token, self.scratch, self.program, self.guest = token, scratch, program, guest
+        self.alone = alone
         self.stack = contextlib.ExitStack()
         self.endpoints, self.vms = [], []
         self.endpoint_prefix, self.vm_prefix = [], []  # words that drop privileges
@@ -57,6 +58,7 @@ class Context:
         return name if count == 1 else "%s%d" % (name, count)
 
     def reserve_hugepages(self, mib):
+        check(self.alone, "a test that reserves huge pages must be alone=True")
         before = read_number(NR_HUGEPAGES)
         self.on_exit(lambda: write_number(NR_HUGEPAGES, before))
         write_number(NR_HUGEPAGES, before + mib // 2)
