@@ -174,7 +174,8 @@ class Record:
                 with contextlib.suppress(OSError):
                     os.rmdir(os.path.dirname(path))
             return
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        # as dpdk-migcomp wants it, whose control sockets are there too
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         with open(path + ".new", "w", encoding="utf-8") as f:
             json.dump(self.values, f, indent=1)
         os.rename(path + ".new", path)

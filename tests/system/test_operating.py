@@ -234,11 +234,9 @@ def the_usual_socket_is_found_and_one_of_the_dead_is_removed(context):
                               stderr=subprocess.PIPE, text=True, check=False)
         return done.returncode, done.stdout, done.stderr
 
-    directory = "/run/dpdk-migcomp"
-    receiver = context.endpoint("recv", ["--mem", "ram=%s" % context.shm("image"), "--control",
-                                         directory + "/recv-%s.sock" % context.token])
+    receiver = context.endpoint("recv", ["--mem", "ram=" + context.shm("image")],
+                                usual_control=True)
     receiver.wait_listening()
-    receiver.control = directory + "/recv-%s.sock" % context.token
     status, out, err = run("status", "--json")
     found = [guest for guest in json.loads(out) if guest["control"] == receiver.control]
     check(status == 0 and len(found) == 1 and found[0]["guest"] == "ram", "status: %d %s%s",

@@ -136,9 +136,10 @@ class Context:
 
     def endpoint(self, role, words, workers=0, port="memif", mtu=1500, link=None, security=None,
                  address=None, eal_mib=192, qatlike=None, environment=None, back=False,
-                 telemetry=None, connect=None, interface=INTERFACE):
+                 telemetry=None, connect=None, interface=INTERFACE, usual_control=False):
         """Start `send` or `recv` with an address, a port and credentials; `back`: on each other's
-        host; `telemetry`: EAL's file prefix, to have it at all."""
+        host; `telemetry`: EAL's file prefix, to have it at all; `usual_control`: the socket is
+        where the program puts it by itself."""
         source = role == "send"
         side, peer = SOURCE_ADDRESS, DESTINATION_ADDRESS
         if source == back:
@@ -168,7 +169,8 @@ class Context:
             words_of_eal += ["--file-prefix", telemetry]
             self.on_exit(lambda: shutil.rmtree("/run/dpdk/" + telemetry, ignore_errors=True))
         endpoint = Endpoint(self, self.number(role), words_of_eal, all_words,
-                            [*prefix, *self.endpoint_prefix], qatlike or self.qatlike, environment)
+                            [*prefix, *self.endpoint_prefix], qatlike or self.qatlike, environment,
+                            usual_control)
         self.endpoints.append(endpoint)
         return endpoint
 

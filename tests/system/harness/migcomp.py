@@ -2,6 +2,7 @@
 """Runs dpdk-migcomp: EAL words for memif and af_packet, output as it comes, exit status, report,
 memory of its own."""
 
+import contextlib
 import json
 import os
 import re
@@ -14,6 +15,8 @@ import time
 from .net import INTERFACE
 from .registry import Failure, check
 
+# where control sockets are that are given no place
+USUAL_DIRECTORY = "/run/dpdk-migcomp"
 SOURCE_ADDRESS, DESTINATION_ADDRESS = "192.0.2.1", "192.0.2.2"
 
 
@@ -49,7 +52,8 @@ class Result:
 class Endpoint:
     """One process of dpdk-migcomp. `argv`: all words; `prefix`: e.g. a namespace's."""
 
-    def __init__(self, context, name, eal, words, prefix=(), qatlike=None, environment=None):
+    def __init__(self, context, name, eal, words, prefix=(), qatlike=None, environment=None,
+                 usual_control=False):
         self.context, self.name = context, name
         self.report_path = context.path(name + ".report")
         if os.path.exists(self.report_path):
@@ -60,8 +64,8 @@ class Endpoint:
                      "--progress", "plain"]
         if "--report" not in words:
             self.argv += ["--report", self.report_path]
-        self.control = context.path(name + ".control")
-        if "--control" not in words:
+        self.control = None if usual_control else context.path(name + ".control")
+        if self.control:
             self.argv += ["--control", self.control]
         self.out, self.err = [], []
         self.own_bytes = 0
@@ -70,11 +74,19 @@ class Endpoint:
                                         env={**os.environ, "MIGC_QATLIKE": qatlike or "",
                                              **(environment or {})})
         context.on_exit(self.kill)
+        if usual_control:
+            self.control = "%s/%s-%d.sock" % (USUAL_DIRECTORY, words[0], self.process.pid)
+            context.on_exit(self._remove_control)
         self.threads = [threading.Thread(target=self._read, args=pair, daemon=True)
                         for pair in ((self.process.stdout, self.out),
                                      (self.process.stderr, self.err))]
         for thread in self.threads:
             thread.start()
+
+    def _remove_control(self):
+        """Of one that was killed; the directory is not of the test."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.control)
 
     @staticmethod
     def _read(pipe, lines):

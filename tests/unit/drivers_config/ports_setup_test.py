@@ -174,6 +174,11 @@ class HugePages(Case):
         self.assertFalse(host.exists("/run/dpdk-migcomp"))
         self.assertIn("nothing to do", self.run_setup(host, undo=True))
 
+    def test_dpdk_migcomp_takes_the_directory(self):
+        host = self.host()
+        self.run_setup(host)
+        self.assertEqual(os.stat(host.path("/run/dpdk-migcomp")).st_mode & 0o777, 0o700)
+
     def test_more_than_enough_is_left(self):
         host = self.host()
         host.make(POOL, "500")
