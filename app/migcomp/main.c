@@ -106,6 +106,18 @@ static enum migc_dirty_kind dirty_kind(enum options_dirty dirty)
 	}
 }
 
+static enum migc_guest_read guest_read_kind(enum options_guest_read guest_read)
+{
+	switch (guest_read) {
+	case OPTIONS_GUEST_READ_MMAP:
+		return MIGC_GUEST_READ_MMAP;
+	case OPTIONS_GUEST_READ_PREAD:
+		return MIGC_GUEST_READ_PREAD;
+	default:
+		return MIGC_GUEST_READ_AUTO;
+	}
+}
+
 static enum migc_codec_id codec_kind(enum options_codec codec)
 {
 	switch (codec) {
@@ -162,6 +174,7 @@ static int configure(const struct options *o, struct migc_engine_config *config,
 	config->compressdev = o->compressdev;
 	config->no_fallback = o->no_fallback;
 	config->delta_cache_bytes = o->delta_cache_bytes;
+	config->guest_read = guest_read_kind(o->guest_read);
 	config->dirty = dirty_kind(o->dirty);
 	config->settings = o->settings;
 	config->recover_timeout_s = o->recover_timeout_s;

@@ -34,6 +34,7 @@ const struct option options_words[WORDS + 1] = {
 	MIGC_WORD_ALONE(WORD_NO_FALLBACK, "no-fallback"),
 	MIGC_WORD_NEEDS(WORD_BLOCK_PAGES, "block-pages"),
 	MIGC_WORD_NEEDS(WORD_DELTA_CACHE, "delta-cache"),
+	MIGC_WORD_NEEDS(WORD_GUEST_READ, "guest-read"),
 	MIGC_WORD_NEEDS(WORD_DIRTY, "dirty"),
 	MIGC_WORD_NEEDS(WORD_DOWNTIME_LIMIT, "downtime-limit"),
 	MIGC_WORD_NEEDS(WORD_MAX_BANDWIDTH, "max-bandwidth"),
@@ -204,6 +205,7 @@ static int take_choice(const struct options_parse *p, enum word word, const char
 {
 	static const char *const codec[] = {"auto", "raw", "deflate", "lz4", "zstd", NULL};
 	static const char *const huffman[] = {"dynamic", "fixed", "default", NULL};
+	static const char *const guest_read[] = {"auto", "mmap", "pread", NULL};
 	static const char *const dirty[] = {"auto", "pagemap", "hash", "none", NULL};
 	static const char *const progress[] = {"auto", "plain", "none", NULL};
 	static const char *const throttle[] = {"auto", "off", NULL};
@@ -220,6 +222,10 @@ static int take_choice(const struct options_parse *p, enum word word, const char
 	case WORD_HUFFMAN:
 		rc = migc_words_choice(option, text, huffman, &i, p->err);
 		o->huffman = (enum options_huffman)i;
+		return rc;
+	case WORD_GUEST_READ:
+		rc = migc_words_choice(option, text, guest_read, &i, p->err);
+		o->guest_read = (enum options_guest_read)i;
 		return rc;
 	case WORD_DIRTY:
 		rc = migc_words_choice(option, text, dirty, &i, p->err);
@@ -339,6 +345,7 @@ static int take_word(void *ctx, unsigned int place, const char *text)
 		return take_plain_number(p, word, text);
 	case WORD_CODEC:
 	case WORD_HUFFMAN:
+	case WORD_GUEST_READ:
 	case WORD_DIRTY:
 	case WORD_PROGRESS:
 	case WORD_THROTTLE:

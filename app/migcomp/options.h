@@ -39,6 +39,12 @@ enum options_dirty {
 	OPTIONS_DIRTY_NONE,
 };
 
+enum options_guest_read {
+	OPTIONS_GUEST_READ_AUTO,
+	OPTIONS_GUEST_READ_MMAP,
+	OPTIONS_GUEST_READ_PREAD,
+};
+
 enum options_progress {
 	OPTIONS_PROGRESS_AUTO,
 	OPTIONS_PROGRESS_PLAIN,
@@ -82,6 +88,7 @@ struct options {
 	unsigned int block_pages; /**< 0: from the device */
 	uint64_t delta_cache_bytes; /**< 0: no deltas */
 
+	enum options_guest_read guest_read;
 	enum options_dirty dirty;
 	struct migc_settings settings;
 	uint32_t recover_timeout_s; /**< 0: a lost connection is a failure */

@@ -9,7 +9,7 @@ static const enum word send_only[] = {
 	WORD_CONNECT,       WORD_TLS_HOSTNAME, WORD_CODEC,          WORD_LEVEL,
 	WORD_DELTA_CACHE,   WORD_HUFFMAN,      WORD_DIRTY,          WORD_DOWNTIME_LIMIT,
 	WORD_MAX_BANDWIDTH, WORD_TIMEOUT,      WORD_TIMEOUT_ACTION, WORD_THROTTLE,
-	WORD_VERIFY,        WORD_PAUSE,
+	WORD_VERIFY,        WORD_PAUSE,        WORD_GUEST_READ,
 };
 
 static int check_role(const struct options_parse *p)

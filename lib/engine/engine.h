@@ -38,6 +38,11 @@ struct engine {
 	struct worker *workers; /**< one in each lane */
 	unsigned int worker_count;
 	struct migc_report past; /**< sums of the counters of workers that were dropped */
+	enum {
+		READING_UNKNOWN,
+		READING_PAYS,
+		READING_COSTS,
+	} reading; /**< source: of pread() instead of a mapping, as it was measured */
 	unsigned int connections; /**< of them, used by this session */
 	bool hurry; /**< the guest is stopped and messages go to and fro: every moment counts */
 	uint64_t begin_ns; /**< when the run began */

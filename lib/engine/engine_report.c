@@ -30,6 +30,7 @@ static void add_codec(struct migc_report *r, const struct worker_counters *c)
 	r->compression.bounce_bytes += c->codec.bounce_bytes;
 	r->compression.gathered_bytes += c->codec.gathered_bytes;
 	r->compression.copied_pages += c->copied_pages;
+	r->compression.read_pages += c->read_pages;
 	r->inject.codec_error += c->codec.injected;
 }
 

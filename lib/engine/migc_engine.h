@@ -33,6 +33,13 @@ struct migc_engine_mem {
 	uint64_t length_bytes; /**< 0: to the end of the file */
 };
 
+/** How the source reads guest pages. */
+enum migc_guest_read {
+	MIGC_GUEST_READ_AUTO, /**< as is measured to be cheaper on this host */
+	MIGC_GUEST_READ_MMAP, /**< in place, through a mapping */
+	MIGC_GUEST_READ_PREAD, /**< copied, where they can be: migc_guestmem_can_read() */
+};
+
 struct migc_engine_config {
 	bool source;
 
@@ -65,6 +72,7 @@ struct migc_engine_config {
 	uint64_t delta_cache_bytes; /**< source: of all workers; 0: no deltas */
 
 	/* migration */
+	enum migc_guest_read guest_read; /**< source */
 	enum migc_dirty_kind dirty;
 	struct migc_settings settings; /**< source: to begin with */
 	uint32_t recover_timeout_s; /**< for a session that was lost; 0: that is a failure */

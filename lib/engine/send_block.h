@@ -21,11 +21,11 @@
 
 /** Blocks from collected to acknowledged, a worker. */
 #define SEND_BLOCKS 1024u
-/** Copies of a block's pages, where the tracker asks for them, a worker. */
-#define SEND_COPIES 64u
-#define SEND_COPY_BYTES (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
+/** Copies of blocks' pages, where they are read or the tracker asks for them, a worker. */
+#define SEND_COPIES_BYTES (16u << 20)
 /** Blocks of deltas from collected to compressed, a worker. */
 #define SEND_RESIDUES 32u
+#define SEND_RESIDUE_BYTES (MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES)
 
 struct send_block {
 	struct send_block *next;
@@ -35,7 +35,7 @@ struct send_block {
 	uint32_t zero_pages;
 	uint32_t known; /**< of the pages, when the ladder was asked: MIGC_LADDER_* */
 	uint32_t kind; /**< what it said */
-	uint8_t *copy; /**< the copied pages, NULL: they are read in place */
+	uint8_t *copy; /**< room that holds some of its pages; NULL: all are where they were */
 	bool delta; /**< job.page are what is to be XORed onto the pages: */
 	uint8_t *residue; /**< where they are; NULL: not any more */
 	uint16_t header_bytes;
@@ -62,8 +62,9 @@ struct send_path {
 	struct send_block *ready_first, *ready_last; /**< encoded, waiting for room in a stream */
 	unsigned int in_codec;
 	unsigned int stream;
-	uint8_t *copies;
-	uint8_t *copy_free[SEND_COPIES];
+	uint64_t read_regions; /**< bit i: pages of region i are read, not touched */
+	uint8_t *copies; /**< and the window of what is read; NULL: nothing is copied */
+	uint8_t *copy_free[SEND_BLOCKS];
 	unsigned int copy_count;
 	bool delta_agreed; /**< the peer applies deltas, and there is a codec for them */
 	uint8_t *delta_memory; /**< of cache and residues; NULL: no deltas */
@@ -92,7 +93,7 @@ void send_block_put(struct send_path *path, struct send_block *block);
 bool send_block_is_hashed(const struct send_path *path, unsigned int region);
 /**
  * Take over a list of pages: addresses, and copies where the tracker wants them.
- * @param bytes where each page is read: in the guest, or in the cache
+ * @param bytes where each page is: in the guest, in the cache, or, when it was read, in block->copy
  */
 void send_block_pages(struct send_path *path, struct send_block *block,
 		      const struct migc_page_list *pages, const uint8_t *const *bytes);

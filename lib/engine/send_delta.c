@@ -7,7 +7,7 @@
 #include "send_delta.h"
 #include "send_path.h"
 
-#define RESIDUES_BYTES ((size_t)SEND_RESIDUES * SEND_COPY_BYTES)
+#define RESIDUES_BYTES ((size_t)SEND_RESIDUES * SEND_RESIDUE_BYTES)
 
 /**
  * The cache, then the residues: pages of it come as they are used. No device gets at it by DMA: it
@@ -42,7 +42,8 @@ int send_path_open_deltas(struct send_path *path, uint64_t cache_bytes)
 	}
 	residue = path->delta_memory + bytes;
 	for (unsigned int i = 0; i < SEND_RESIDUES; i++)
-		path->residue_free[path->residue_count++] = residue + (size_t)i * SEND_COPY_BYTES;
+		path->residue_free[path->residue_count++] =
+			residue + (size_t)i * SEND_RESIDUE_BYTES;
 	/* one is always the collector's */
 	migc_collector_set_delta(&path->collector, NULL, path->residue_free[--path->residue_count]);
 	return 0;

@@ -15,6 +15,7 @@
 /** Raw blocks hold no buffers: bound what may be on its way by bytes. */
 #define UNACKED_BYTES_MAX (48u << 20)
 #define CODEC_BURST 32u
+#define WINDOW_BYTES ((size_t)MIGC_READ_PAGES * MIGC_PAGE_BYTES)
 /** Slices of the largest block: its header, and a page or segment each. */
 #define SLICES_MAX (1u + 2u * MIGC_BLOCK_PAGES_MAX)
 
@@ -71,16 +72,45 @@ void send_path_agree(struct send_path *path, const struct migc_msg_hello_ack *ac
 	send_codec_agree(path, ack);
 }
 
+/** Before the first span, of blocks that are agreed on. */
+static int make_copies(struct send_path *path)
+{
+	size_t each = (size_t)path->collector.block_pages * MIGC_PAGE_BYTES;
+	unsigned int count = RTE_MIN(SEND_BLOCKS, (unsigned int)(SEND_COPIES_BYTES / each));
+
+	if (path->copies)
+		return 0;
+	path->copies = rte_malloc("send_copies", count * each + WINDOW_BYTES, MIGC_PAGE_BYTES);
+	if (path->copies == NULL)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < count; i++)
+		path->copy_free[path->copy_count++] = path->copies + WINDOW_BYTES + i * each;
+	return 0;
+}
+
 int send_path_set_dirty(struct send_path *path, struct migc_dirty *dirty, bool copies)
 {
 	path->dirty = dirty;
-	if (!copies || path->copies)
-		return 0;
-	path->copies = rte_malloc("send_copies", (size_t)SEND_COPIES * SEND_COPY_BYTES, 4096);
-	if (path->copies == NULL)
-		return -ENOMEM;
-	for (unsigned int i = 0; i < SEND_COPIES; i++)
-		path->copy_free[path->copy_count++] = path->copies + (size_t)i * SEND_COPY_BYTES;
+	return copies ? make_copies(path) : 0;
+}
+
+static void read_pages(void *ctx, uint16_t region, uint32_t page, uint32_t count, uint8_t *to)
+{
+	struct send_path *path = ctx;
+
+	migc_guestmem_read(path->guestmem, region, page, count, to);
+}
+
+int send_path_set_read(struct send_path *path, uint64_t regions)
+{
+	int rc = regions ? make_copies(path) : 0;
+
+	if (rc != 0 || regions == 0)
+		return rc;
+	path->read_regions = regions;
+	/* one is always the collector's */
+	migc_collector_set_reader(&path->collector, read_pages, path, path->copies,
+				  path->copy_free[--path->copy_count]);
 	return 0;
 }
 
@@ -239,8 +269,15 @@ static void start_block(struct send_path *path, struct send_block *block)
 
 static void start_pages(struct send_path *path, struct send_block *block)
 {
-	send_block_pages(path, block, &path->collector.block, path->collector.block_bytes);
-	migc_collector_clear_block(&path->collector);
+	struct migc_collector *c = &path->collector;
+	uint8_t *copy = c->copy;
+
+	if (c->copied) {
+		block->copy = copy;
+		copy = path->copy_free[--path->copy_count];
+	}
+	send_block_pages(path, block, &c->block, c->block_bytes);
+	migc_collector_clear_block(c, copy);
 	start_block(path, block);
 }
 
@@ -293,7 +330,8 @@ static bool take_span(struct send_path *path)
 	if (rte_ring_dequeue_elem(path->spans, &span, sizeof(span)) != 0)
 		return false;
 	region = migc_guestmem_region(path->guestmem, span.region);
-	migc_collector_give(&path->collector, &span, region->addr);
+	migc_collector_give(&path->collector, &span,
+			    path->read_regions >> span.region & 1 ? NULL : region->addr);
 	path->taken++;
 	return true;
 }
@@ -360,6 +398,7 @@ void send_path_counters(const struct send_path *path, struct worker_counters *ou
 {
 	out->zero_pages = path->collector.zero_pages;
 	out->data_pages = path->collector.data_pages;
+	out->read_pages = path->collector.read_pages;
 	out->delta = path->cache.stats;
 	out->looked_incompressible = path->ladder.stats.looked_incompressible;
 	out->ladder_held_ns = path->ladder.stats.held_ns;

@@ -15,8 +15,9 @@
  *   -> transport
  *
  * A page is read in place by the codec (or, raw, by the transport), unless the tracker has to
- * know exactly what was sent: then the block's pages are copied first. A page that the cache of
- * deltas took is read from there.
+ * know exactly what was sent: then the block's pages are copied first. Where a mapping costs more
+ * than a copy (source_reading.c), the collector has the kernel copy them. A page that the cache
+ * of deltas took is read from there.
  */
 
 struct send_path_config {
@@ -43,6 +44,11 @@ void send_path_agree(struct send_path *path, const struct migc_msg_hello_ack *ac
  * @param copies whether some region needs copies: buffers for them are made now
  */
 int send_path_set_dirty(struct send_path *path, struct migc_dirty *dirty, bool copies);
+/**
+ * Regions (bit i: region i) whose pages are read with migc_guestmem_read(), not touched. Before the
+ * first span. @return 0; -ENOMEM: none are
+ */
+int send_path_set_read(struct send_path *path, uint64_t regions);
 /**
  * Begin a round; all spans of the one before are done.
  *

@@ -67,6 +67,11 @@ void source_poll_settling(struct source *s, uint64_t now_ns);
 /** COMPARE: what the destination holds. */
 void source_compare_pages(struct source *s, const struct migc_msg_holdings *holdings);
 
+/* source_reading.c: pages in place, or copied by the kernel */
+
+/** Tell the workers, before rounds begin and after the tracker was armed. */
+void source_prepare_reading(struct engine *e);
+
 /* source_recover.c: a session that was lost, and the next */
 
 /**

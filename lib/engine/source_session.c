@@ -231,6 +231,8 @@ void source_prepare(struct source *s)
 	if (rc == 0)
 		rc = prepare_tracker(s, &error);
 	if (rc == 0)
+		source_prepare_reading(e);
+	if (rc == 0)
 		rc = prepare_rounds(e, &error);
 	if (rc == 0)
 		prepare_deltas(e);

@@ -42,6 +42,7 @@ struct worker_counters {
 		data_pages; /**< source: found zero; put into blocks. Destination: applied */
 	uint64_t zero_blocks;
 	uint64_t blocks[MIGC_CODEC_COUNT], payload_bytes[MIGC_CODEC_COUNT]; /**< by codec */
+	uint64_t read_pages; /**< source: with a system call, instead of through a mapping */
 	uint64_t copied_pages; /**< snapshots taken because the tracker needs to know what was sent
 				*/
 	uint64_t delta_blocks, delta_pages, delta_bytes; /**< that went, or came, as deltas */

@@ -61,9 +61,15 @@ void bus_guard_remove(struct migc_bus_guard *guard, int range)
 	__atomic_store_n(&guard->range[range].state, RANGE_FREE, __ATOMIC_RELEASE);
 }
 
+void bus_guard_lose(struct migc_bus_guard *guard, int range)
+{
+	/* pairs with the acquire in bus_guard_lost() */
+	__atomic_store_n(&guard->range[range].lost, 1, __ATOMIC_RELEASE);
+}
+
 bool bus_guard_lost(const struct migc_bus_guard *guard, int range)
 {
-	/* pairs with the release in migc_bus_guard_handle() */
+	/* pairs with the release in bus_guard_lose() and migc_bus_guard_handle() */
 	return __atomic_load_n(&guard->range[range].lost, __ATOMIC_ACQUIRE) != 0;
 }
 

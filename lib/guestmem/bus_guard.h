@@ -14,7 +14,9 @@
 int bus_guard_add(struct migc_bus_guard *guard, void *addr, uint64_t bytes, int protection);
 /** The mapping is about to go; nobody touches it any more. */
 void bus_guard_remove(struct migc_bus_guard *guard, int range);
-/** Was there a fault in it? */
+/** What was to be read of it is not there. Any thread, before it says that it was read. */
+void bus_guard_lose(struct migc_bus_guard *guard, int range);
+/** Was there a fault in it, or was it lost? */
 bool bus_guard_lost(const struct migc_bus_guard *guard, int range);
 
 #endif

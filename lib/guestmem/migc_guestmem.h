@@ -130,6 +130,34 @@ void migc_guestmem_touch(const uint8_t *addr, uint64_t pages);
  */
 uint64_t migc_guestmem_map_ahead(const struct migc_guestmem *gm, unsigned int region,
 				 uint64_t from);
+/* ---- read() instead of a mapping ---- */
+
+/**
+ * May pages of a region be read with migc_guestmem_read()? Those of 4 KiB in a file in memory, that
+ * is guarded, where no device has guest memory mapped.
+ */
+bool migc_guestmem_can_read(const struct migc_guestmem *gm, unsigned int region);
+/**
+ * Copy pages out of a region's file: where page tables are shadowed, that costs a quarter of
+ * mapping them (doc/design/performance.md). What is not there (the file was cut short, its memory
+ * is broken) is zero, and the region is lost, as after SIGBUS (migc_guestmem_check_intact()). One
+ * system call; any thread.
+ */
+void migc_guestmem_read(const struct migc_guestmem *gm, unsigned int region, uint64_t first,
+			uint64_t count, uint8_t *to);
+
+struct migc_read_cost {
+	uint64_t mapped_ns; /**< a page of data, looked at in place for the first time */
+	uint64_t read_ns; /**< the same page, copied with read() and looked at there */
+};
+
+/**
+ * Measure it on a few hundred pages of data, which takes 1 to 3 ms. Holes stay holes.
+ * @return 0; -ENODATA: there is not enough data; -ENOMEM.
+ */
+int migc_guestmem_read_cost(const struct migc_guestmem *gm, unsigned int region,
+			    struct migc_read_cost *out);
+
 /**
  * Hash a region: XXH3-128 over the XXH3-128 of each page (zero pages and holes count as the hash
  * of 4096 zero bytes; holes are not read).

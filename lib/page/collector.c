@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include <string.h>
+
 #include "migc_bitmap.h"
 #include "migc_delta.h"
 #include "migc_page.h"
@@ -26,6 +28,34 @@ void migc_collector_give(struct migc_collector *c, const struct migc_span *span,
 	c->span = *span;
 	c->base = base;
 	c->next = 0;
+	c->window_pages = 0;
+}
+
+/** A page of a span that is read, with those after it that are due as well. */
+static const uint8_t *read_page(struct migc_collector *c, uint32_t bit)
+{
+	if (bit - c->window_first >= c->window_pages) {
+		uint32_t count = 1;
+
+		while (count < MIGC_READ_PAGES && bit + count < MIGC_SPAN_PAGES &&
+		       migc_bitmap_test(c->span.mask, bit + count))
+			count++;
+		c->read(c->read_ctx, c->span.region, (uint32_t)(c->span.first_page + bit), count,
+			c->window);
+		c->window_first = bit;
+		c->window_pages = count;
+		c->read_pages += count;
+	}
+	return c->window + (size_t)(bit - c->window_first) * MIGC_PAGE_BYTES;
+}
+
+/** The window is read into again before the block is sent. */
+static const uint8_t *keep_page(struct migc_collector *c, const uint8_t *bytes)
+{
+	uint8_t *kept = c->copy + (size_t)c->copied++ * MIGC_PAGE_BYTES;
+
+	memcpy(kept, bytes, MIGC_PAGE_BYTES);
+	return kept;
 }
 
 /*
@@ -101,7 +131,11 @@ static enum migc_collect data_put(struct migc_collector *c, uint32_t page, const
 		list_put(c, &c->deltas, c->deltas_bytes, page, slot);
 		return c->deltas.count < c->block_pages ? MIGC_COLLECT_MORE : MIGC_COLLECT_DELTA;
 	}
-	list_put(c, &c->block, c->block_bytes, page, kind == MIGC_DELTA_WHOLE ? slot : bytes);
+	if (kind == MIGC_DELTA_WHOLE)
+		bytes = slot;
+	else if (c->base == NULL)
+		bytes = keep_page(c, bytes);
+	list_put(c, &c->block, c->block_bytes, page, bytes);
 	return c->block.count < c->block_pages ? MIGC_COLLECT_MORE : MIGC_COLLECT_BLOCK;
 }
 
@@ -141,13 +175,14 @@ enum migc_collect migc_collector_run(struct migc_collector *c)
 			break;
 		c->next = (uint32_t)bit;
 		page = (uint32_t)(c->span.first_page + bit);
-		bytes = c->base + ((size_t)page << MIGC_PAGE_SHIFT);
 		what = of_another_region(c);
 		if (what != MIGC_COLLECT_MORE)
 			break;
+		bytes = c->base ? c->base + ((size_t)page << MIGC_PAGE_SHIFT)
+				: read_page(c, c->next);
 		/*
 		 * A page that does not fit is looked at again after the list was taken, and may
-		 * have changed by then: only that second look counts.
+		 * have changed by then, unless it was read: only that second look counts.
 		 */
 		what = c->is_zero(bytes) ? zero_page_put(c, page) : data_put(c, page, bytes);
 	}
@@ -167,15 +202,27 @@ enum migc_collect migc_collector_flush(const struct migc_collector *c)
 	return MIGC_COLLECT_MORE;
 }
 
-void migc_collector_clear_block(struct migc_collector *c)
+void migc_collector_clear_block(struct migc_collector *c, uint8_t *copy)
 {
 	c->block.count = 0;
+	c->copy = copy;
+	c->copied = 0;
 }
 
 void migc_collector_clear_zero(struct migc_collector *c)
 {
 	c->zero.count = 0;
 	c->zero.pages = 0;
+}
+
+void migc_collector_set_reader(struct migc_collector *c, migc_page_read_fn read, void *ctx,
+			       uint8_t *window, uint8_t *copy)
+{
+	c->read = read;
+	c->read_ctx = ctx;
+	c->window = window;
+	c->copy = copy;
+	c->copied = 0;
 }
 
 void migc_collector_set_delta(struct migc_collector *c, struct migc_delta_cache *cache,

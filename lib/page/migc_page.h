@@ -18,6 +18,8 @@
 /** Pages one span covers: 1 MiB of guest memory. */
 #define MIGC_SPAN_PAGES 256u
 #define MIGC_SPAN_WORDS (MIGC_SPAN_PAGES / 64)
+/** Pages that are read at one go, where they are read: 128 KiB stay in a core's second cache. */
+#define MIGC_READ_PAGES 32u
 /** Largest number of ranges in one zero block. */
 #define MIGC_ZERO_RANGES_MAX 256
 
@@ -87,6 +89,10 @@ struct migc_zero_list {
 
 struct migc_delta_cache;
 
+/** Bring `count` pages of a region, at most MIGC_READ_PAGES, to `to`. */
+typedef void (*migc_page_read_fn)(void *ctx, uint16_t region, uint32_t page, uint32_t count,
+				  uint8_t *to);
+
 /**
  * Sorts the pages of spans into blocks, blocks of deltas and zero ranges. One per worker; no
  * allocation. Fields are the collector's own.
@@ -95,7 +101,14 @@ struct migc_collector {
 	migc_page_is_zero_fn is_zero;
 	unsigned int block_pages; /**< 1..MIGC_BLOCK_PAGES_MAX */
 	struct migc_span span;
-	const uint8_t *base; /**< address of page 0 of the span's region */
+	const uint8_t *base; /**< address of page 0 of the span's region; NULL: it is read: */
+	migc_page_read_fn read; /**< NULL: no region is read */
+	void *read_ctx;
+	uint8_t *window; /**< pages that were read: `window_pages` from bit window_first of the
+			  * span */
+	uint32_t window_first, window_pages;
+	uint8_t *copy; /**< of those of them that are in the block */
+	unsigned int copied; /**< how many these are */
 	uint32_t next; /**< next bit of the span to look at; MIGC_SPAN_PAGES = span used up */
 	struct migc_page_list block;
 	const uint8_t *block_bytes[MIGC_BLOCK_PAGES_MAX]; /**< where to read each page from */
@@ -106,6 +119,7 @@ struct migc_collector {
 	uint8_t *residue; /**< of deltas, in their order */
 	uint64_t zero_pages; /**< statistics: pages found zero */
 	uint64_t data_pages; /**< statistics: pages put into blocks */
+	uint64_t read_pages; /**< statistics: pages read */
 };
 
 enum migc_collect {
@@ -121,7 +135,10 @@ void migc_collector_init(struct migc_collector *c, migc_page_is_zero_fn is_zero,
 			 unsigned int block_pages);
 /** @return whether a new span may be given. */
 bool migc_collector_wants_span(const struct migc_collector *c);
-/** Give the next span; `base` is the address of its region's page 0 (64-byte aligned). */
+/**
+ * Give the next span; `base` is the address of its region's page 0 (64-byte aligned). NULL: its
+ * pages are read, each of them once.
+ */
 void migc_collector_give(struct migc_collector *c, const struct migc_span *span, const void *base);
 /**
  * Look at pages until something is full or the span is used up. A span of another region than
@@ -131,8 +148,17 @@ enum migc_collect migc_collector_run(struct migc_collector *c);
 /** What is open though not full: BLOCK, DELTA, ZERO, or MORE when nothing is. For the end of a
  * round. */
 enum migc_collect migc_collector_flush(const struct migc_collector *c);
-void migc_collector_clear_block(struct migc_collector *c);
+/** @param copy room for what the next block has of pages that were read; as it was, unless copied
+ */
+void migc_collector_clear_block(struct migc_collector *c, uint8_t *copy);
 void migc_collector_clear_zero(struct migc_collector *c);
+/**
+ * How regions are read that are given without a base. Nothing is open.
+ * @param window room for MIGC_READ_PAGES pages, aligned to 64
+ * @param copy   room for MIGC_BLOCK_PAGES_MAX pages, aligned to 64
+ */
+void migc_collector_set_reader(struct migc_collector *c, migc_page_read_fn read, void *ctx,
+			       uint8_t *window, uint8_t *copy);
 /**
  * Send deltas from now on, or not any more (NULL). Nothing is open. The cache that was in use is
  * cleared, for it does not see what is sent without it.

@@ -82,6 +82,7 @@ struct migc_report {
 		uint64_t skipped; /**< blocks sent raw as those before did not shrink (auto) */
 		uint64_t gathered_bytes; /**< copied because pages were no neighbours */
 		uint64_t copied_pages; /**< snapshots for the tracker */
+		uint64_t read_pages; /**< source: with pread(), instead of through a mapping */
 	} compression;
 	/** Pages that were sent again, as what changed of them (QEMU's xbzrle-cache). */
 	struct {

@@ -47,13 +47,17 @@ def moves_two_numa_backends_and_a_plugged_dimm(context):
           sent.report["ram"])
 
 
-@system_test(cases=[dict(dirty="pagemap", memory="shm"), dict(dirty="hash", memory="shm"),
-                    dict(dirty="none", memory="shm"),
+@system_test(cases=[dict(dirty="pagemap", memory="shm", read="mmap"),
+                    dict(dirty="pagemap", memory="shm", read="pread"),
+                    dict(dirty="hash", memory="shm"), dict(dirty="none", memory="shm"),
                     dict(dirty="hash", memory="hugetlbfs", full=True),
                     dict(dirty="none", memory="hugetlbfs", full=True)])
-def tracker_misses_nothing(context, dirty, memory):
+def tracker_misses_nothing(context, dirty, memory, read="auto"):
     shape = Shape(memory=memory, rate=40, working_set=48)
-    sent, *_ = context.migrate(shape, ["--verify", "--dirty", dirty])
+    sent, *_ = context.migrate(shape, ["--verify", "--dirty", dirty, "--guest-read", read])
+    if read != "auto":
+        pages = sent.report["compression"]["read-pages"]
+        check((pages > 0) == (read == "pread"), "%d pages were read", pages)
     rounds = sent.report["ram"]["dirty-sync-count"]
     check(rounds == 1 if dirty == "none" else rounds >= 2, "%s rounds", rounds)
 

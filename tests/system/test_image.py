@@ -120,12 +120,31 @@ def bandwidth_limit_holds_and_sigusr1_prints_statistics(context):
     check(os.path.getsize(destination) == 32 << 20, "the destination has another size")
 
 
-@system_test(timeout=120, cases=[dict(end="sender"), dict(end="receiver")])
-def an_image_that_is_cut_short_meanwhile_is_a_failure(context, end):
+@system_test(cases=[dict(read="mmap", codec="raw"), dict(read="pread", codec="raw"),
+                    dict(read="mmap", codec="zstd"), dict(read="pread", codec="zstd")])
+def pages_are_read_as_it_was_asked_for(context, read, codec):
+    source, destination = context.shm("source.img"), context.shm("destination.img")
+    memory_image.make_image(source, 96, memory_image.made_up(), 64)
+    sender, receiver = context.start_pair(
+        ["--mem", "ram=" + source, "--guest-read", read, "--codec", codec],
+        ["--mem", "ram=" + destination], workers=2)
+    report = sender.expect(0).report
+    receiver.expect(0)
+    check(memory_image.first_difference(source, destination) is None, "the image differs")
+    pages = report["ram"]["normal"] + report["ram"]["duplicate"]
+    expected = pages if read == "pread" else 0
+    check(report["compression"]["read-pages"] == expected, "%d of %d pages were read",
+          report["compression"]["read-pages"], pages)
+
+
+@system_test(timeout=120, cases=[dict(end="sender", read="mmap"), dict(end="sender", read="pread"),
+                                 dict(end="receiver", read="auto")])
+def an_image_that_is_cut_short_meanwhile_is_a_failure(context, end, read):
     source, destination = context.shm("source.img"), context.shm("destination.img")
     memory_image.make_image(source, 128, memory_image.made_up(), 120)
     sender, receiver = context.start_pair(
-        ["--mem", "ram=" + source, "--max-bandwidth", "300m", "--codec", "raw"],
+        ["--mem", "ram=" + source, "--max-bandwidth", "300m", "--codec", "raw", "--guest-read",
+         read],
         ["--mem", "ram=" + destination], workers=1)
     sender.wait_state("ROUND")
     time.sleep(0.5)

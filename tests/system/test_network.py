@@ -47,12 +47,21 @@ def check_injected(report):
 @system_test(cases=[dict(spec=INJECT), dict(spec="corrupt=0.01,seed=3"),
                     dict(spec="codec-error=0.02,seed=5")])
 def image_survives(context, spec):
+    survives(context, spec)
+
+
+@system_test(cases=[dict(read="mmap"), dict(read="pread")])
+def raw_blocks_survive_and_stay_until_they_are_acknowledged(context, read):
+    survives(context, INJECT, "--codec", "raw", "--guest-read", read)
+
+
+def survives(context, spec, *sender_words):
     source, destination = context.shm("source.img"), context.shm("destination.img")
     memory_image.make_image(source, 96, memory_image.made_up(), 64)
     words = ["--inject", spec, "--mem"]
     # auto compresses nothing where the link is as fast as this one
     codec = ["--codec", "deflate"] if spec.startswith("codec") else []
-    sender, receiver = context.start_pair([*codec, *words, "ram=" + source],
+    sender, receiver = context.start_pair([*sender_words, *codec, *words, "ram=" + source],
                                           [*words, "ram=" + destination])
     sent = sender.expect(0, 80)
     received = receiver.expect(0)

@@ -92,13 +92,15 @@ static void defaults_are_those_of_the_manual(void **state)
 	assert_int_equal(o.level, 1);
 	assert_true(o.delta_cache_bytes == UINT64_C(64) << 20);
 	assert_int_equal(o.huffman, OPTIONS_HUFFMAN_DYNAMIC);
+	assert_int_equal(o.guest_read, OPTIONS_GUEST_READ_AUTO);
 	assert_int_equal(o.dirty, OPTIONS_DIRTY_AUTO);
 	assert_int_equal(o.settings.downtime_limit_ms, 300);
 	assert_int_equal(o.recover_timeout_s, 60);
 	assert_int_equal(o.progress, OPTIONS_PROGRESS_AUTO);
 	assert_int_equal(o.block_pages | o.settings.timeout_s | o.mtu | o.gateway, 0);
 	assert_int_equal(o.settings.max_bandwidth_bits, 0);
-	assert_false(o.verify || o.no_fallback || o.insecure || o.settings.timeout_suspends || o.help);
+	assert_false(o.verify || o.no_fallback || o.insecure || o.settings.timeout_suspends ||
+		     o.help);
 	assert_true(o.settings.throttle);
 	assert_null(o.ethdev);
 	assert_null(o.compressdev);
@@ -129,7 +131,8 @@ static void every_word_of_a_sender_is_taken(void **state)
 	     "--ethdev net_memif0 --qmp /q --tls-creds /pki --tls-hostname host2 --codec deflate "
 	     "--level 6 --huffman fixed --compressdev compress_isal --no-fallback --block-pages 8 "
 	     "--delta-cache 128m "
-	     "--dirty hash --downtime-limit 50 --max-bandwidth 10g --timeout 60 --timeout-action "
+	     "--guest-read pread --dirty hash --downtime-limit 50 --max-bandwidth 10g --timeout 60 "
+	     "--timeout-action "
 	     "suspend --recover-timeout 0 --throttle off --verify --progress plain --report - "
 	     "--inject "
 	     "loss=0.01,seed=1",
@@ -148,6 +151,7 @@ static void every_word_of_a_sender_is_taken(void **state)
 	assert_true(o.no_fallback);
 	assert_int_equal(o.block_pages, 8);
 	assert_true(o.delta_cache_bytes == UINT64_C(128) << 20);
+	assert_int_equal(o.guest_read, OPTIONS_GUEST_READ_PREAD);
 	assert_int_equal(o.dirty, OPTIONS_DIRTY_HASH);
 	assert_int_equal(o.settings.downtime_limit_ms, 50);
 	assert_true(o.settings.max_bandwidth_bits == UINT64_C(10000000000));
@@ -319,6 +323,7 @@ static void words_of_the_other_role_are_refused(void **state)
 		"--connect 10.0.0.1", "--codec raw",    "--level 2",          "--huffman fixed",
 		"--dirty hash",       "--verify",       "--downtime-limit 9", "--max-bandwidth 1g",
 		"--timeout 5",        "--throttle off", "--tls-hostname h",   "--delta-cache 64m",
+		"--guest-read mmap",
 	};
 
 	(void)state;
@@ -372,6 +377,7 @@ static void values_of_the_wrong_form_are_refused(void **state)
 	refuse(SEND GUEST PSK " --downtime-limit 0", "--downtime-limit");
 	refuse(SEND GUEST PSK " --max-bandwidth fast", "500m");
 	refuse(SEND GUEST PSK " --max-bandwidth 0", "500m");
+	refuse(SEND GUEST PSK " --guest-read touch", "auto, mmap, pread");
 	refuse(SEND GUEST PSK " --delta-cache much", "1m to 1t");
 	refuse(SEND GUEST PSK " --delta-cache 4k", "1m to 1t");
 	refuse(SEND GUEST PSK " --delta-cache 2t", "1m to 1t");
@@ -411,6 +417,7 @@ static void help_and_version_need_nothing_else(void **state)
 		"--codec",
 		"--level",
 		"--huffman",
+		"--guest-read",
 		"--dirty",
 		"--no-fallback",
 		"--block-pages",

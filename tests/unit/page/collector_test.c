@@ -23,6 +23,9 @@ struct fixture {
 	uint8_t in_block[REGIONS][REGION_PAGES]; /* times seen there */
 	uint8_t in_zero[REGIONS][REGION_PAGES];
 	unsigned int blocks, zeros;
+	bool reads; /* spans are given to be read, not in place */
+	uint8_t was_read[REGIONS][REGION_PAGES]; /* times */
+	uint8_t *window, *copy;
 	struct migc_collector c;
 };
 
@@ -39,7 +42,9 @@ static int set_up(void **state)
 			return -1;
 		memset(f->base[i], 0, REGION_PAGES * MIGC_PAGE_BYTES);
 	}
-	return 0;
+	f->window = aligned_alloc(MIGC_PAGE_BYTES, MIGC_READ_PAGES * MIGC_PAGE_BYTES);
+	f->copy = aligned_alloc(MIGC_PAGE_BYTES, MIGC_BLOCK_PAGES_MAX * MIGC_PAGE_BYTES);
+	return f->window && f->copy ? 0 : -1;
 }
 
 static int tear_down(void **state)
@@ -48,6 +53,8 @@ static int tear_down(void **state)
 
 	for (unsigned int i = 0; i < REGIONS; i++)
 		free(f->base[i]);
+	free(f->window);
+	free(f->copy);
 	free(f);
 	return 0;
 }
@@ -55,6 +62,24 @@ static int tear_down(void **state)
 static void put_data(struct fixture *f, unsigned int region, uint32_t page)
 {
 	f->base[region][(size_t)page * MIGC_PAGE_BYTES + page % MIGC_PAGE_BYTES] = 1;
+}
+
+/* Of what was read before nothing is left. */
+static void read_pages(void *ctx, uint16_t region, uint32_t page, uint32_t count, uint8_t *to)
+{
+	struct fixture *f = ctx;
+
+	assert_in_range(count, 1, MIGC_READ_PAGES);
+	memset(f->window, 0xa5, MIGC_READ_PAGES * MIGC_PAGE_BYTES);
+	memcpy(to, f->base[region] + (size_t)page * MIGC_PAGE_BYTES, count * MIGC_PAGE_BYTES);
+	for (uint32_t i = 0; i < count; i++)
+		f->was_read[region][page + i]++;
+}
+
+static void begin(struct fixture *f, migc_page_is_zero_fn is_zero, unsigned int block_pages)
+{
+	migc_collector_init(&f->c, is_zero, block_pages);
+	migc_collector_set_reader(&f->c, read_pages, f, f->window, f->copy);
 }
 
 /* Take what is full: it must be a list that the wire format allows. */
@@ -67,9 +92,14 @@ static void take_block(struct fixture *f)
 		if (i)
 			assert_true(b->page[i] > b->page[i - 1]);
 		f->in_block[b->region][b->page[i]]++;
+		assert_memory_equal(f->c.block_bytes[i],
+				    f->base[b->region] + (size_t)b->page[i] * MIGC_PAGE_BYTES,
+				    MIGC_PAGE_BYTES);
 	}
+	assert_int_equal(f->c.copied, f->reads ? b->count : 0);
+	/* it is the caller's now */
 	f->blocks++;
-	migc_collector_clear_block(&f->c);
+	migc_collector_clear_block(&f->c, f->c.copy);
 }
 
 static void take_zero(struct fixture *f)
@@ -128,7 +158,7 @@ static struct migc_span span_of(unsigned int region, uint64_t first_page)
 static void give(struct fixture *f, const struct migc_span *span)
 {
 	assert_true(migc_collector_wants_span(&f->c));
-	migc_collector_give(&f->c, span, f->base[span->region]);
+	migc_collector_give(&f->c, span, f->reads ? NULL : f->base[span->region]);
 	assert_false(migc_collector_wants_span(&f->c));
 }
 
@@ -148,18 +178,20 @@ static void every_page_of_the_spans_comes_out_once_and_in_the_right_place(void *
 	struct migc_random random;
 
 	migc_random_seed(&random, 11);
-	for (unsigned int run = 0; run < 40; run++) {
+	for (unsigned int run = 0; run < 80; run++) {
 		uint64_t data_pages = 0, zero_pages = 0;
 		unsigned int block_pages = 1 + run % MIGC_BLOCK_PAGES_MAX;
 
 		memset(asked, 0, sizeof(asked));
 		memset(f->in_block, 0, sizeof(f->in_block));
 		memset(f->in_zero, 0, sizeof(f->in_zero));
-		migc_collector_init(&f->c, migc_page_zero_test(), block_pages);
+		memset(f->was_read, 0, sizeof(f->was_read));
+		f->reads = run % 2;
+		begin(f, migc_page_zero_test(), block_pages);
 		for (unsigned int r = 0; r < REGIONS; r++) {
 			memset(f->base[r], 0, REGION_PAGES * MIGC_PAGE_BYTES);
 			for (uint32_t p = 0; p < REGION_PAGES; p++) {
-				if (migc_random_next(&random) % 40 < run)
+				if (migc_random_next(&random) % 80 < run)
 					put_data(f, r, p);
 			}
 		}
@@ -186,12 +218,14 @@ static void every_page_of_the_spans_comes_out_once_and_in_the_right_place(void *
 
 				assert_int_equal(f->in_zero[r][p], asked[r][p] && zero);
 				assert_int_equal(f->in_block[r][p], asked[r][p] && !zero);
+				assert_int_equal(f->was_read[r][p], asked[r][p] && f->reads);
 				zero_pages += f->in_zero[r][p];
 				data_pages += f->in_block[r][p];
 			}
 		}
 		assert_int_equal(f->c.zero_pages, zero_pages);
 		assert_int_equal(f->c.data_pages, data_pages);
+		assert_int_equal(f->c.read_pages, f->reads ? zero_pages + data_pages : 0);
 	}
 }
 
@@ -332,6 +366,48 @@ static void block_pages_are_kept_within_the_format(void **state)
 	assert_int_equal(f->c.block_pages, MIGC_BLOCK_PAGES_MAX);
 }
 
+/* The list is full while there is more in the window: what was read goes into the next. */
+static void a_page_that_was_read_is_not_read_again_when_a_list_is_full(void **state)
+{
+	struct fixture *f = *state;
+
+	begin(f, migc_page_is_zero_scalar, 5);
+	f->reads = true;
+	for (uint32_t p = 0; p < 12; p++)
+		put_data(f, 0, p);
+	give_range(f, 0, 0, 12);
+	assert_int_equal(migc_collector_run(&f->c), MIGC_COLLECT_BLOCK);
+	/* what a guest writes after that is for the next round */
+	f->base[0][6 * MIGC_PAGE_BYTES] = 77;
+	assert_int_equal(f->c.block_bytes[0][0], 1);
+	migc_collector_clear_block(&f->c, f->copy);
+	assert_int_equal(migc_collector_run(&f->c), MIGC_COLLECT_BLOCK);
+	assert_int_equal(f->c.block.page[1], 6);
+	assert_int_equal(f->c.block_bytes[1][0], 0);
+	for (uint32_t p = 0; p < 12; p++)
+		assert_int_equal(f->was_read[0][p], 1);
+}
+
+static void runs_of_pages_are_read_at_one_go_and_gaps_are_not(void **state)
+{
+	struct migc_span span = span_of(1, MIGC_SPAN_PAGES);
+	struct fixture *f = *state;
+
+	begin(f, migc_page_is_zero_scalar, MIGC_BLOCK_PAGES_MAX);
+	f->reads = true;
+	/* the last pages of a span, and one alone */
+	migc_bitmap_set_range(span.mask, MIGC_SPAN_PAGES - 40, 40);
+	migc_bitmap_set(span.mask, 3);
+	give(f, &span);
+	assert_int_equal(migc_collector_run(&f->c), MIGC_COLLECT_MORE);
+	for (uint32_t p = 0; p < REGION_PAGES; p++)
+		assert_int_equal(f->was_read[1][p],
+				 p == MIGC_SPAN_PAGES + 3 || (p >= 2 * MIGC_SPAN_PAGES - 40 &&
+							      p < 2 * MIGC_SPAN_PAGES));
+	assert_int_equal(f->c.read_pages, 41);
+	assert_int_equal(f->c.zero.pages, 41);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -339,6 +415,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(every_page_of_the_spans_comes_out_once_and_in_the_right_place),
 		TEST(a_full_block_is_returned_at_once),
+		TEST(a_page_that_was_read_is_not_read_again_when_a_list_is_full),
+		TEST(runs_of_pages_are_read_at_one_go_and_gaps_are_not),
 		TEST(zero_ranges_go_on_across_spans),
 		TEST(another_region_makes_what_is_open_come_out_first),
 		TEST(a_page_that_comes_again_goes_into_another_block),

@@ -168,7 +168,7 @@ static void send_block(struct fixture *f, struct worker *w, enum migc_collect wh
 		assert_true(i == 0 || list->page[i] > list->page[i - 1]);
 	}
 	if (what == MIGC_COLLECT_BLOCK) {
-		migc_collector_clear_block(c);
+		migc_collector_clear_block(c, c->copy);
 		f->whole++;
 	} else {
 		sent->residue = c->residue;
