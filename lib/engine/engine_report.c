@@ -31,6 +31,8 @@ static void add_codec(struct migc_report *r, const struct worker_counters *c)
 	r->compression.gathered_bytes += c->codec.gathered_bytes;
 	r->compression.copied_pages += c->copied_pages;
 	r->compression.read_pages += c->read_pages;
+	r->compression.no_block += c->no_block;
+	r->compression.no_copy += c->no_copy;
 	r->inject.codec_error += c->codec.injected;
 }
 

@@ -12,7 +12,7 @@
 #include "send_delta.h"
 #include "send_path.h"
 
-/** Raw blocks hold no buffers: bound what may be on its way by bytes. */
+/** Raw blocks that are read in place hold no buffers: bound what may be on its way by bytes. */
 #define UNACKED_BYTES_MAX (48u << 20)
 #define CODEC_BURST 32u
 #define WINDOW_BYTES ((size_t)MIGC_READ_PAGES * MIGC_PAGE_BYTES)
@@ -399,6 +399,8 @@ void send_path_counters(const struct send_path *path, struct worker_counters *ou
 	out->zero_pages = path->collector.zero_pages;
 	out->data_pages = path->collector.data_pages;
 	out->read_pages = path->collector.read_pages;
+	out->no_block = path->no_block;
+	out->no_copy = path->no_copy;
 	out->delta = path->cache.stats;
 	out->looked_incompressible = path->ladder.stats.looked_incompressible;
 	out->ladder_held_ns = path->ladder.stats.held_ns;

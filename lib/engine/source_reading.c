@@ -87,6 +87,6 @@ void source_prepare_reading(struct engine *e)
 		rc = send_path_set_read(e->workers[i].send, regions);
 	if (rc != 0)
 		migc_log(e->config->log, MIGC_LOG_WARNING,
-			 "no memory to read guest pages into: workers read them in place (give EAL "
-			 "more, -m)");
+			 "no memory to read guest pages into: not all workers do, the others touch "
+			 "them in place (give EAL more, -m)");
 }

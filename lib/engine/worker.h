@@ -45,6 +45,8 @@ struct worker_counters {
 	uint64_t read_pages; /**< source: with a system call, instead of through a mapping */
 	uint64_t copied_pages; /**< snapshots taken because the tracker needs to know what was sent
 				*/
+	uint64_t no_block, no_copy; /**< source: turns that could not begin a block for want of one,
+				     * or of room for copies */
 	uint64_t delta_blocks, delta_pages, delta_bytes; /**< that went, or came, as deltas */
 	uint64_t delta_overflow; /**< deltas that did not shrink: sent as whole pages */
 	struct migc_delta_stats delta; /**< source */

@@ -82,6 +82,8 @@ struct migc_report {
 		uint64_t skipped; /**< blocks sent raw as those before did not shrink (auto) */
 		uint64_t gathered_bytes; /**< copied because pages were no neighbours */
 		uint64_t copied_pages; /**< snapshots for the tracker */
+		uint64_t no_block, no_copy; /**< turns that had to wait for a block, or room for
+					     * copies, until something is acknowledged */
 		uint64_t read_pages; /**< source: with pread(), instead of through a mapping */
 	} compression;
 	/** Pages that were sent again, as what changed of them (QEMU's xbzrle-cache). */

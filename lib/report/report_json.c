@@ -110,6 +110,8 @@ static json_t *compression(const struct migc_report *r)
 	put_number(&o, "gathered-bytes", r->compression.gathered_bytes);
 	put_number(&o, "copied-pages", r->compression.copied_pages);
 	put_number(&o, "read-pages", r->compression.read_pages);
+	put_number(&o, "no-block", r->compression.no_block);
+	put_number(&o, "no-copy", r->compression.no_copy);
 	put(&o, "by-codec", by_codec);
 	put(&o, "by-device", by_device);
 	return o;
