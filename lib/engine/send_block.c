@@ -29,15 +29,14 @@ void send_block_put(struct send_path *path, struct send_block *block)
 
 /**
  * The tracker compares later contents with the hash of what was sent: send a copy, hash that. What
- * the cache of deltas took, and what was read, is a copy already.
+ * the cache of deltas took is a copy already.
  */
 static void copy_pages(struct send_path *path, struct send_block *block)
 {
 	const struct migc_page_list *pages = &block->pages;
 	const struct migc_region *region = migc_guestmem_region(path->guestmem, pages->region);
 
-	if (block->copy == NULL)
-		block->copy = path->copy_free[--path->copy_count];
+	block->copy = path->copy_free[--path->copy_count];
 	for (unsigned int i = 0; i < pages->count; i++) {
 		uint8_t *to = block->copy + (size_t)i * MIGC_PAGE_BYTES;
 

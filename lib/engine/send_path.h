@@ -45,8 +45,8 @@ void send_path_agree(struct send_path *path, const struct migc_msg_hello_ack *ac
  */
 int send_path_set_dirty(struct send_path *path, struct migc_dirty *dirty, bool copies);
 /**
- * Regions (bit i: region i) whose pages are read with migc_guestmem_read(), not touched. Before the
- * first span. @return 0; -ENOMEM: none are
+ * Regions (bit i: region i) whose pages are read with migc_guestmem_read(), not touched: none that
+ * the tracker hashes. Before the first span. @return 0; -ENOMEM: none are
  */
 int send_path_set_read(struct send_path *path, uint64_t regions);
 /**

@@ -130,6 +130,7 @@ void migc_guestmem_touch(const uint8_t *addr, uint64_t pages);
  */
 uint64_t migc_guestmem_map_ahead(const struct migc_guestmem *gm, unsigned int region,
 				 uint64_t from);
+
 /* ---- read() instead of a mapping ---- */
 
 /**
