@@ -10,6 +10,8 @@ import subprocess
 import time
 
 TOKEN_VARIABLE = "MIGC_TEST_TOKEN"
+# longer than a sender is held at its switchover by any test
+NEIGHBOUR_S = 60
 HUGEPAGES = "/sys/kernel/mm/hugepages/hugepages-2048kB/"
 NR_HUGEPAGES = HUGEPAGES + "nr_hugepages"
 OURS = re.compile(r"migc|^rte|dpdk", re.I)
@@ -32,23 +34,32 @@ def write_number(path, number):
         file.write(str(number))
 
 
-def processes(token):
-    """Processes that have the token in their environment, ourselves aside: {pid: command}."""
+def processes_of_tests():
+    """Processes with a token in their environment, ourselves aside: {pid: (token, command)}."""
     found = {}
-    needle = ("%s=%s" % (TOKEN_VARIABLE, token)).encode() + b"\0"
+    needle = re.compile(rb"(?:^|\0)%s=([^\0]*)" % TOKEN_VARIABLE.encode())
     for entry in os.listdir("/proc"):
         if not entry.isdigit() or int(entry) == os.getpid():
             continue
         try:
             with open("/proc/%s/environ" % entry, "rb") as file:
-                if needle not in file.read() + b"\0":
-                    continue
+                match = needle.search(file.read())
+            if not match:
+                continue
             with open("/proc/%s/cmdline" % entry, "rb") as file:
-                found[int(entry)] = file.read().replace(b"\0", b" ").decode(errors="replace")[:120]
+                command = file.read().replace(b"\0", b" ").decode(errors="replace")[:120]
         except OSError:
             continue
-    # a zombie has no command line, and is its parent's business
-    return {pid: command for pid, command in found.items() if command}
+        # a zombie has no command line, and is its parent's business
+        if command:
+            found[int(entry)] = (match.group(1).decode(errors="replace"), command)
+    return found
+
+
+def processes(token):
+    """Those of this token: {pid: command}."""
+    return {pid: command for pid, (whose, command) in processes_of_tests().items()
+            if whose == token}
 
 
 def namespaces():
@@ -81,7 +92,19 @@ class Snapshot:
         self.files -= {"/run/dpdk-migcomp"}
 
     def leaks(self, token, scratch):
-        """Lines about what is there now and was not then, of this token."""
+        """Lines about what is there now and was not then, of this token. The program gives some
+        of its files names that do not tell whose they are (/run/dpdk-migcomp-XXXXXX): what goes
+        away while the test beside this one runs on, or with it, was that one's."""
+        end = time.monotonic() + NEIGHBOUR_S
+        while True:
+            neighbours = any(whose != token for whose, _ in processes_of_tests().values())
+            lines = self.leaks_now(token, scratch)
+            if not lines or not neighbours or time.monotonic() > end or \
+                    any(not line.startswith("file ") for line in lines):
+                return lines
+            time.sleep(0.2)
+
+    def leaks_now(self, token, scratch):
         now = Snapshot()
         lines = ["process %d: %s" % item for item in processes(token).items()]
         lines += ["namespace " + n for n in now.namespaces - self.namespaces if token in n]
