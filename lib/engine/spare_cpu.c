@@ -4,7 +4,12 @@
 
 #include "spare_cpu.h"
 
-/** Ticks are coarse: the first readings count from the same beginning, then a quarter of each. */
+/**
+ * Ticks are coarse: readings count from the same beginning, then a quarter of each. What the first
+ * two say would last, and CPUs wait for the congestion windows to open meanwhile: they do not
+ * count.
+ */
+#define OPENING 2u
 #define TOGETHER 4u
 #define TICKS_EVERY_NS UINT64_C(50000000) /* five ticks of 100 Hz */
 #define FIRST_NS UINT64_C(20000000) /* until there are two readings: nobody goes denser */
@@ -27,8 +32,11 @@ static bool weigh(struct spare_cpu *s, uint32_t sample)
 		s->per_mille = before ? (s->per_mille + sample) / 2 : sample;
 		return true;
 	}
-	s->per_mille = before >= TOGETHER ? (3 * s->per_mille + sample) / 4 : sample;
-	return s->readings >= TOGETHER;
+	if (before >= OPENING + TOGETHER)
+		s->per_mille = (3 * s->per_mille + sample) / 4;
+	else if (before >= OPENING)
+		s->per_mille = sample;
+	return s->readings == OPENING || s->readings >= OPENING + TOGETHER;
 }
 
 void spare_cpu_count(struct spare_cpu *s, uint64_t total, uint64_t idle)

@@ -19,7 +19,7 @@ struct spare_cpu {
 	bool ticks; /**< there is no cpuidle */
 	uint64_t total, idle; /**< from which the next reading counts */
 	unsigned int readings; /**< since the first */
-	uint32_t per_mille; /**< of late; 0 before there are two readings */
+	uint32_t per_mille; /**< of late; 0 before there are two readings, of ticks four */
 };
 
 /** Begin, or begin anew: what was before counts no more. */

@@ -23,8 +23,21 @@
 /** A position so near a rung, per mille, rests on it. */
 #define NEAR 50u
 
-/** After so many pairs a middle score of more than this is an answer; none is above 1000. */
-static const int64_t clear_after[MIGC_FOOT_PAIRS_MAX] = {1000, 100, 80, 60, 40, 0};
+/**
+ * After so many pairs a middle score of more than this is an answer; none is above 1000. The other
+ * is let go of soon; where the position rests on the kept one it is taken late, as there nothing
+ * but these scores speaks for it.
+ */
+static const struct {
+	int64_t ahead, ahead_at_rest, behind;
+} clear_after[MIGC_FOOT_PAIRS_MAX] = {
+	{1000, 1000, 1000}, {100, 1000, 100}, {80, 1000, 80},
+	{60, 60, 60},       {40, 40, 40},     {AHEAD_MIN, AHEAD_MIN, 0},
+};
+/** One pair is enough to let go of the other where it is between a third and two thirds as fast. */
+#define FAR_BEHIND 200
+/** If less, the machine stood still. */
+#define STOOD_STILL 500
 
 void migc_foot_init(struct migc_foot *f)
 {
@@ -106,18 +119,31 @@ static int64_t middle_score(const struct migc_foot *f, unsigned int pairs)
 	return low > 0 ? low : high < 0 ? high : 0;
 }
 
+static bool is_ahead(const struct migc_foot *f, unsigned int pairs, int64_t middle)
+{
+	return middle >
+	       (f->at_rest ? clear_after[pairs - 1].ahead_at_rest : clear_after[pairs - 1].ahead);
+}
+
+static bool is_behind(unsigned int pairs, int64_t middle)
+{
+	if (pairs == 1)
+		return middle <= -FAR_BEHIND && middle >= -STOOD_STILL;
+	return middle < -clear_after[pairs - 1].behind;
+}
+
 /** After a whole pair. @return whether the trial is over. */
 static bool judge(struct migc_foot *f, uint32_t rungs)
 {
 	unsigned int pairs = f->turn / 2;
-	int64_t middle, clear = clear_after[pairs - 1];
+	int64_t middle;
 
 	f->score[pairs - 1] = score(f);
 	middle = middle_score(f, pairs);
-	if (middle >= -clear && middle <= clear && pairs < MIGC_FOOT_PAIRS_MAX)
+	if (!is_ahead(f, pairs, middle) && !is_behind(pairs, middle) && pairs < MIGC_FOOT_PAIRS_MAX)
 		return false;
 	f->trials++;
-	if (middle > AHEAD_MIN) {
+	if (is_ahead(f, pairs, middle)) {
 		change(f, rungs);
 	} else {
 		f->up = !f->up;
@@ -210,6 +236,7 @@ uint32_t migc_foot_turn(struct migc_foot *f, uint32_t rungs, uint64_t now_ns, ui
 		if (since_ns < f->rest_ns || !find_any_other(f, rungs, per_mille))
 			break;
 		f->turn = 0;
+		f->at_rest = per_mille <= f->kept * 1000 + NEAR;
 		begin_turn(f, now_ns, sent_bytes);
 		break;
 	case MIGC_FOOT_SETTLE:

@@ -34,6 +34,7 @@ struct migc_foot {
 	uint64_t phase_ns; /**< when it began; 0: not yet */
 	uint64_t rest_ns; /**< until the next trial */
 	uint32_t turn; /**< of the trial: windows before this one */
+	bool at_rest; /**< the position was at the kept foot when it began */
 	uint64_t sent_bytes, acked_bytes; /**< when it began */
 	uint64_t last[2]; /**< bytes a second in this pair: of the kept one, of the other */
 	int64_t score[MIGC_FOOT_PAIRS_MAX]; /**< how far the other was ahead in each pair */

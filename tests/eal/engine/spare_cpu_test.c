@@ -35,6 +35,15 @@ static struct spare_cpu of_cpus(unsigned int first, unsigned int count)
 	return s;
 }
 
+/** The first two readings of ticks, which do not count, were before. */
+static struct spare_cpu past_the_opening(unsigned int first, unsigned int count)
+{
+	struct spare_cpu s = of_cpus(first, count);
+
+	s.readings = 2;
+	return s;
+}
+
 static void one_reading_says_nothing(void **state)
 {
 	struct spare_cpu s = of_cpus(0, 1);
@@ -46,7 +55,7 @@ static void one_reading_says_nothing(void **state)
 
 static void idle_and_waiting_time_is_spare_the_rest_is_not(void **state)
 {
-	struct spare_cpu s = of_cpus(0, 1);
+	struct spare_cpu s = past_the_opening(0, 1);
 
 	(void)state;
 	after(&s, "cpu  1 1 1 1 1 1 1 1\ncpu0 100 100 100 100 100 100 100 100 0 0\n");
@@ -54,23 +63,25 @@ static void idle_and_waiting_time_is_spare_the_rest_is_not(void **state)
 	assert_int_equal(after(&s, "cpu0 110 105 110 120 120 110 100 105 0 0\n"), 500);
 }
 
-static void four_readings_count_together_and_then_each_for_a_quarter(void **state)
+static void the_first_two_say_nothing_four_count_together_and_then_each_for_a_quarter(void **state)
 {
 	struct spare_cpu s = of_cpus(0, 1);
 
 	(void)state;
-	after(&s, "cpu0 100 0 0 100 0 0 0 0 0 0\n");
-	assert_int_equal(after(&s, "cpu0 100 0 0 200 0 0 0 0 0 0\n"), 1000);
+	after(&s, "cpu0 100 0 0 0 0 0 0 0 0 0\n");
+	assert_int_equal(after(&s, "cpu0 100 0 0 100 0 0 0 0 0 0\n"), 0);
+	assert_int_equal(after(&s, "cpu0 150 0 0 150 0 0 0 0 0 0\n"), 0);
+	assert_int_equal(after(&s, "cpu0 200 0 0 150 0 0 0 0 0 0\n"), 0);
 	assert_int_equal(after(&s, "cpu0 200 0 0 200 0 0 0 0 0 0\n"), 500);
-	assert_int_equal(after(&s, "cpu0 300 0 0 200 0 0 0 0 0 0\n"), 333);
-	assert_int_equal(after(&s, "cpu0 300 0 0 300 0 0 0 0 0 0\n"), 500);
-	assert_int_equal(after(&s, "cpu0 400 0 0 300 0 0 0 0 0 0\n"), 375);
-	assert_int_equal(after(&s, "cpu0 400 0 0 400 0 0 0 0 0 0\n"), 531);
+	assert_int_equal(after(&s, "cpu0 250 0 0 200 0 0 0 0 0 0\n"), 333);
+	assert_int_equal(after(&s, "cpu0 250 0 0 250 0 0 0 0 0 0\n"), 500);
+	assert_int_equal(after(&s, "cpu0 350 0 0 250 0 0 0 0 0 0\n"), 375);
+	assert_int_equal(after(&s, "cpu0 350 0 0 350 0 0 0 0 0 0\n"), 531);
 }
 
 static void only_the_cpus_asked_for_count(void **state)
 {
-	struct spare_cpu s = of_cpus(1, 2);
+	struct spare_cpu s = past_the_opening(1, 2);
 
 	(void)state;
 	after(&s, "cpu0 0 0 0 0 0 0 0 0\ncpu1 1 0 0 0 0 0 0 0\ncpu2 1 0 0 0 0 0 0 0\n");
@@ -150,7 +161,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_reading_says_nothing),
 		cmocka_unit_test(idle_and_waiting_time_is_spare_the_rest_is_not),
-		cmocka_unit_test(four_readings_count_together_and_then_each_for_a_quarter),
+		cmocka_unit_test(
+			the_first_two_say_nothing_four_count_together_and_then_each_for_a_quarter),
 		cmocka_unit_test(only_the_cpus_asked_for_count),
 		cmocka_unit_test_setup_teardown(
 			cpuidle_counts_all_states_of_the_cpus_and_half_of_each_reading, make_tree,

@@ -60,9 +60,60 @@ static void begins_with_raw_and_keeps_it_where_it_is_faster(void **state)
 	pass(&r, 1660);
 	assert_int_equal(r.foot.changes, 0);
 	assert_int_equal(r.last, 0);
-	/* two looks at it in 1.8 s, of two windows each */
+	/* two looks at it in 1.8 s, of one window each as it is far behind */
 	assert_int_equal(r.foot.trials, 2);
-	assert_in_range(r.ms[1], 140, 160);
+	assert_in_range(r.ms[1], 70, 80);
+}
+
+static void what_is_a_little_slower_is_let_go_of_after_two_pairs(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, 1000, 750);
+	while (r.foot.trials == 0)
+		pass(&r, 1);
+	assert_int_equal(r.foot.turn, 4);
+	assert_int_equal(r.foot.kept, 0);
+}
+
+/** Windows of a trial until the other, much faster, is taken. */
+static uint32_t windows_until_taken(uint32_t position)
+{
+	struct run r;
+
+	begin(&r, 1000, 1500);
+	r.position[0] = position;
+	while (r.foot.changes == 0)
+		pass(&r, 1);
+	assert_int_equal(r.foot.kept, 1);
+	return r.foot.turn;
+}
+
+/* There the law has found no CPU to spare: nothing but the trial speaks for the other. */
+static void where_the_position_rests_on_the_foot_it_is_left_late(void **state)
+{
+	(void)state;
+	assert_int_equal(windows_until_taken(300), 4);
+	assert_int_equal(windows_until_taken(60), 4);
+	assert_int_equal(windows_until_taken(50), 8);
+	assert_int_equal(windows_until_taken(0), 8);
+}
+
+/* In two of three pairs the other was lucky. */
+static void at_rest_two_easy_windows_change_nothing(void **state)
+{
+	struct run r;
+
+	(void)state;
+	begin(&r, 1000, 2000);
+	r.position[0] = 0;
+	while (r.foot.turn < 4)
+		pass(&r, 1);
+	r.kb_per_ms[1] = 900;
+	while (r.foot.trials == 0)
+		pass(&r, 1);
+	assert_int_equal(r.foot.changes, 0);
 }
 
 static void takes_the_rung_above_where_more_goes(void **state)
@@ -80,7 +131,7 @@ static void takes_the_rung_above_where_more_goes(void **state)
 	}
 }
 
-/* The densest is best: each of the three steps needs two pairs. */
+/* The densest is best: the first step needs two pairs, the others, at rest on their feet, four. */
 static void climbs_as_far_as_it_pays_and_comes_down_again(void **state)
 {
 	struct run r;
@@ -359,6 +410,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(begins_with_raw_and_keeps_it_where_it_is_faster),
+		cmocka_unit_test(what_is_a_little_slower_is_let_go_of_after_two_pairs),
+		cmocka_unit_test(where_the_position_rests_on_the_foot_it_is_left_late),
+		cmocka_unit_test(at_rest_two_easy_windows_change_nothing),
 		cmocka_unit_test(takes_the_rung_above_where_more_goes),
 		cmocka_unit_test(climbs_as_far_as_it_pays_and_comes_down_again),
 		cmocka_unit_test(one_rung_has_no_other),
