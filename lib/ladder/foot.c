@@ -23,17 +23,10 @@
 /** A position so near a rung, per mille, rests on it. */
 #define NEAR 50u
 
-/**
- * After so many pairs a middle score of more than this is an answer; none is above 1000. The other
- * is let go of soon; where the position rests on the kept one it is taken late, as there nothing
- * but these scores speaks for it.
- */
-static const struct {
-	int64_t ahead, ahead_at_rest, behind;
-} clear_after[MIGC_FOOT_PAIRS_MAX] = {
-	{1000, 1000, 1000}, {100, 1000, 100}, {80, 1000, 80},
-	{60, 60, 60},       {40, 40, 40},     {AHEAD_MIN, AHEAD_MIN, 0},
-};
+/** After so many pairs a middle score of more than this is an answer; none is above 1000. */
+static const int64_t clear_after[MIGC_FOOT_PAIRS_MAX] = {1000, 100, 80, 60, 40, AHEAD_MIN};
+/** Where the position rests on the kept foot, nothing but so many scores speaks for the other. */
+#define PAIRS_AT_REST 4u
 /** One pair is enough to let go of the other where it is between a third and two thirds as fast. */
 #define FAR_BEHIND 200
 /** If less, the machine stood still. */
@@ -105,7 +98,7 @@ static void change(struct migc_foot *f, uint32_t rungs)
  */
 static int64_t middle_score(const struct migc_foot *f, unsigned int pairs)
 {
-	int64_t sorted[MIGC_FOOT_PAIRS_MAX], low, high;
+	int64_t sorted[MIGC_FOOT_PAIRS_MAX] = {0}, low, high;
 
 	for (unsigned int i = 0; i < pairs; i++) {
 		unsigned int at = i;
@@ -121,15 +114,14 @@ static int64_t middle_score(const struct migc_foot *f, unsigned int pairs)
 
 static bool is_ahead(const struct migc_foot *f, unsigned int pairs, int64_t middle)
 {
-	return middle >
-	       (f->at_rest ? clear_after[pairs - 1].ahead_at_rest : clear_after[pairs - 1].ahead);
+	return middle > clear_after[pairs - 1] && (!f->at_rest || pairs >= PAIRS_AT_REST);
 }
 
 static bool is_behind(unsigned int pairs, int64_t middle)
 {
 	if (pairs == 1)
 		return middle <= -FAR_BEHIND && middle >= -STOOD_STILL;
-	return middle < -clear_after[pairs - 1].behind;
+	return middle < -clear_after[pairs - 1];
 }
 
 /** After a whole pair. @return whether the trial is over. */
